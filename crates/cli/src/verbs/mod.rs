@@ -1,0 +1,32 @@
+//! The verbs, one file each.
+
+pub(crate) mod capture;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod down;
+pub(crate) mod drops;
+pub(crate) mod events;
+pub(crate) mod exec;
+pub(crate) mod export;
+pub(crate) mod r#gen;
+pub(crate) mod graph;
+pub(crate) mod hold;
+pub(crate) mod import;
+pub(crate) mod inspect;
+pub(crate) mod lab;
+pub(crate) mod link;
+pub(crate) mod logs;
+pub(crate) mod man;
+pub(crate) mod nf;
+pub(crate) mod partition;
+pub(crate) mod probe;
+pub(crate) mod ps;
+pub(crate) mod restart;
+pub(crate) mod schema;
+pub(crate) mod serve;
+pub(crate) mod shell;
+pub(crate) mod test;
+pub(crate) mod top;
+pub(crate) mod up;
+pub(crate) mod validate;

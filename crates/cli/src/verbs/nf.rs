@@ -1,0 +1,114 @@
+//! `rackless nf`: functions of the library, run and looked at.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use rackless_net::{Client, Status};
+use rackless_runtime::LAB_CONTROL;
+use rackless_runtime::control::{self, Request, Subject};
+
+use super::exec;
+use crate::failure::Failure;
+use crate::{functions, output};
+
+/// Run a network function of the library, or show its counters
+#[derive(clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Run the function that a configuration names
+    #[command(after_help = "\
+The configuration's key 'nf' names the function. Inside a lab it takes its node's interfaces as ports.
+
+Examples:
+  rackless nf run router.toml
+  rackless nf run router.toml --port west=af_packet:eth0 --port east=af_packet:eth1
+  rackless nf run router.toml --driver dpdk")]
+    Run(rackless::Run),
+    /// Show the counters of a running function
+    #[command(after_help = "\
+Examples:
+  rackless nf show router1
+  rackless nf show router1 --lab demo --json
+  rackless nf show --socket /tmp/nf.sock
+
+With --json: {name, uptime_s, buffers_in_use, nodes: [{name, received, generated, sent, dropped, held, batches, drops:
+[{reason, count}]}], ports: [{name, device, mac, mtu, received, sent, …}]}; for each node
+received + generated = sent + dropped + held.")]
+    Show(Show),
+}
+
+/// Which function's counters.
+#[derive(clap::Args)]
+pub(crate) struct Show {
+    /// The node it runs on; may be left out on that node itself, and if the lab has only one
+    node: Option<String>,
+    /// The lab; may be left out if one lab is up
+    #[arg(short, long)]
+    lab: Option<String>,
+    /// The function's control socket, if it runs outside of a lab
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["node", "lab"])]
+    socket: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(verb: Verb) -> Result<ExitCode, Failure> {
+    match verb {
+        Verb::Run(run) => {
+            run.run("rackless", functions::build)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Show(show) => show.run(),
+    }
+}
+
+impl Show {
+    fn run(self) -> Result<ExitCode, Failure> {
+        if let Some(socket) = &self.socket {
+            return show(socket, self.json);
+        }
+        let here = std::env::var("RACKLESS_NODE").ok();
+        if here.is_some() && self.lab.is_none() && (self.node.is_none() || self.node == here) {
+            return show(Path::new(LAB_CONTROL), self.json);
+        }
+        let mut client = Client::connect(self.lab.as_deref())?;
+        let node = match self.node {
+            Some(node) => node,
+            None => only_function(&client.status()?)?,
+        };
+        let program = std::env::current_exe().map_err(Failure::io("find this program"))?;
+        let mut argv = vec![program.to_string_lossy().into_owned()];
+        argv.extend(["nf", "show"].map(str::to_owned));
+        argv.extend(self.json.then(|| "--json".to_owned()));
+        exec::run_here(client, exec::request(node, argv)?)
+    }
+}
+
+fn only_function(lab: &Status) -> Result<String, Failure> {
+    let functions: Vec<&str> =
+        lab.nodes.iter().filter(|node| node.kind == "nf").map(|node| node.name.as_str()).collect();
+    match functions.as_slice() {
+        [only] => Ok((*only).to_owned()),
+        [] => Err(Failure::cannot(format!("lab {} has no network function", lab.lab))),
+        many => Err(Failure::cannot("no node named").hint(format!("there are: {}", many.join(", ")))),
+    }
+}
+
+fn show(socket: &Path, json: bool) -> Result<ExitCode, Failure> {
+    let answer = control::request(socket, Request::Get(Subject::Counters));
+    let report = answer.map_err(|error| match error {
+        rackless_runtime::Error::Control { .. } => {
+            let hint =
+                "it may not have started yet, or have ended: 'rackless ps' and 'rackless logs NODE' tell";
+            Failure::cannot(format!("no network function answers: {}", rackless_runtime::chain(&error)))
+                .hint(hint)
+        }
+        error => error.into(),
+    })?;
+    if json {
+        output::json(&report)?;
+    } else {
+        output::line(report.to_string().trim_end())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,105 @@
+//! What a lab could leave behind on the machine, listed before and after.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Namespaces, interfaces, processes, files and sockets at one moment.
+#[derive(Default)]
+pub(crate) struct Footprint {
+    namespaces: BTreeSet<String>,
+    interfaces: BTreeSet<String>,
+    processes: BTreeSet<String>,
+    files: BTreeSet<String>,
+    sockets: BTreeSet<String>,
+}
+
+impl Footprint {
+    /// Lists what is there now; `ignore` are processes by number.
+    pub(crate) fn take(ignore: &[u32]) -> std::io::Result<Self> {
+        let mut footprint = Self::default();
+        for entry in fs::read_dir("/proc")?.flatten() {
+            let name = entry.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            if !ignore.contains(&pid) {
+                footprint.process(pid, &entry.path());
+            }
+        }
+        let names = |path: &str| -> BTreeSet<String> {
+            let entries = fs::read_dir(path).into_iter().flatten().flatten();
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        };
+        footprint.interfaces = names("/sys/class/net");
+        for folder in run_folders() {
+            let inside = names(&folder.to_string_lossy());
+            footprint
+                .files
+                .extend(inside.into_iter().map(|name| folder.join(name).to_string_lossy().into_owned()));
+        }
+        let ours = |line: &&str| line.contains("rackless") || line.contains("dpdk");
+        let sockets = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+        footprint.sockets = sockets
+            .lines()
+            .filter(ours)
+            .filter_map(|line| line.split_whitespace().nth(7))
+            .map(str::to_owned)
+            .collect();
+        Ok(footprint)
+    }
+
+    fn process(&mut self, pid: u32, path: &Path) {
+        if let Ok(namespace) = fs::read_link(path.join("ns/net")) {
+            self.namespaces.insert(namespace.to_string_lossy().into_owned());
+        }
+        // A zombie is gone but for its parent, which is not ours to hurry.
+        let status = fs::read_to_string(path.join("stat")).unwrap_or_default();
+        let zombie = status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'));
+        let command = fs::read(path.join("cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).replace('\0', " ");
+        if command.contains("rackless")
+            && !zombie
+            && pid != std::process::id()
+            && !command.contains("rackless-demo")
+        {
+            self.processes.insert(format!("process {pid} ({})", command.trim()));
+        }
+    }
+
+    /// What is here and was not there before.
+    pub(crate) fn beyond(&self, before: &Self) -> Vec<String> {
+        let beyond = |what: &str, now: &BTreeSet<String>, then: &BTreeSet<String>| -> Vec<String> {
+            now.difference(then).map(|name| format!("{what} {name}")).collect()
+        };
+        [
+            beyond("namespace", &self.namespaces, &before.namespaces),
+            beyond("interface", &self.interfaces, &before.interfaces),
+            beyond("", &self.processes, &before.processes),
+            beyond("file", &self.files, &before.files),
+            beyond("socket", &self.sockets, &before.sockets),
+        ]
+        .concat()
+    }
+
+    /// How much of each kind there is.
+    pub(crate) fn summary(&self) -> String {
+        format!(
+            "{} network namespaces, {} interfaces, {} rackless processes, {} files, {} sockets",
+            self.namespaces.len(),
+            self.interfaces.len(),
+            self.processes.len(),
+            self.files.len(),
+            self.sockets.len()
+        )
+    }
+}
+
+/// Where labs and DPDK keep what lives as long as they do.
+fn run_folders() -> Vec<PathBuf> {
+    let user = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let user = user.into_iter().flat_map(|folder| [folder.join("rackless"), folder.join("dpdk")]);
+    let temporary = fs::read_dir("/tmp").into_iter().flatten().flatten().map(|entry| entry.path());
+    let temporary = temporary
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rackless-")));
+    let system = ["/run/rackless", "/run/dpdk", "/run/netns", "/dev/hugepages"].map(PathBuf::from);
+    system.into_iter().chain(user).chain(temporary).collect()
+}

@@ -1,0 +1,312 @@
+//! The graph: nodes joined by wires, between ports.
+//!
+//! A graph does no I/O by itself: [`Graph::turn`] is given the ports and the time. One dynamic call per batch and
+//! node; nodes run in an order in which each comes after those that feed it, so one pass empties the graph.
+
+pub(crate) mod build;
+pub(crate) mod counters;
+pub(crate) mod timers;
+mod wiring;
+
+use fastrand::Rng;
+
+use self::counters::{NodeCounters, NodeReport};
+use self::timers::Timers;
+use crate::{Allocator, Context, Nf, Outcome, Packet, Port, PortInfo, Reason, Time, Verdict};
+
+/// Lends a node's parts and the shared core to a [`Context`], leaving `node.nf` free to be called with it.
+macro_rules! context {
+    ($node:expr, $core:expr, $emitted:expr, $now:expr, $index:expr, $input:expr) => {
+        Context {
+            now: $now,
+            node: $index,
+            input: $input,
+            ports: &$core.ports,
+            allocator: $core.allocator.as_ref(),
+            timers: &mut $core.timers,
+            rng: &mut $node.rng,
+            counters: &mut $node.counters,
+            emitted: &mut $emitted,
+        }
+    };
+}
+
+/// Network functions and their wiring, ready to run.
+pub struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) edges: Vec<PortEdge>,
+    pub(crate) core: Core,
+    pub(crate) scratch: Scratch,
+    pub(crate) started: bool,
+}
+
+/// What all nodes share.
+pub(crate) struct Core {
+    pub(crate) ports: Vec<PortInfo>,
+    pub(crate) allocator: Box<dyn Allocator>,
+    pub(crate) timers: Timers,
+}
+
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) nf: Box<dyn Nf>,
+    pub(crate) rng: Rng,
+    pub(crate) inputs: Vec<Vec<Packet>>,
+    pub(crate) outputs: Vec<Option<Target>>,
+    pub(crate) counters: NodeCounters,
+}
+
+/// The graph's side of a port.
+#[derive(Default)]
+pub(crate) struct PortEdge {
+    pub(crate) rx: Option<Target>,
+    tx: Vec<Packet>,
+    received: u64,
+    sent: u64,
+    unwired: u64,
+    tx_full: u64,
+}
+
+/// Where a wire ends.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    Node { node: usize, input: u8 },
+    Port(usize),
+}
+
+/// Vectors that live between batches to spare their allocation.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    rx: Vec<Packet>,
+    outcomes: Vec<Outcome>,
+    emitted: Vec<(u8, Packet)>,
+    dropped: Vec<Packet>,
+}
+
+/// What one turn of a graph did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Packets received over all ports.
+    pub received: usize,
+    /// Packets sent over all ports.
+    pub sent: usize,
+}
+
+/// What a port's edge of the graph did: `received` came from the port; of what nodes sent there, `sent` went out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeReport {
+    /// The port's name.
+    pub name: String,
+    /// Packets that the graph took from the port.
+    pub received: u64,
+    /// Packets that the port took from the graph.
+    pub sent: u64,
+    /// Received packets dropped because the port's `rx:` is not wired.
+    pub unwired: u64,
+    /// Packets dropped because the port took no more.
+    pub tx_full: u64,
+}
+
+impl Graph {
+    /// How many packets are taken from a port at once.
+    pub const BURST: usize = 64;
+
+    /// Runs one turn at time `now`: takes a burst from each port, runs the timers that are due and all nodes, and
+    /// sends what they gave. `ports[i]` is the port that `build` was told of as number `i`.
+    pub fn turn(&mut self, ports: &mut [Box<dyn Port>], now: Time) -> Turn {
+        let mut turn = Turn::default();
+        for (index, port) in ports.iter_mut().enumerate() {
+            turn.received += self.receive(index, port.as_mut(), now);
+        }
+        self.run(now);
+        for (index, port) in ports.iter_mut().enumerate() {
+            turn.sent += self.send(index, port.as_mut());
+        }
+        turn
+    }
+
+    /// When the next timer expires, if any is set. A graph that was never run wants to run at once.
+    pub fn next_timer(&self) -> Option<Time> {
+        if self.started { self.core.timers.next() } else { Some(0) }
+    }
+
+    /// The ports that the graph was built for.
+    pub fn ports(&self) -> &[PortInfo] {
+        &self.core.ports
+    }
+
+    /// What each node did, in the order in which packets pass them.
+    pub fn nodes(&self) -> Vec<NodeReport> {
+        self.nodes.iter().map(|node| node.counters.report(&node.name, node.nf.drop_reasons())).collect()
+    }
+
+    /// What happened at the ports.
+    pub fn edges(&self) -> Vec<EdgeReport> {
+        let report = |(edge, port): (&PortEdge, &PortInfo)| EdgeReport {
+            name: port.name.clone(),
+            received: edge.received,
+            sent: edge.sent,
+            unwired: edge.unwired,
+            tx_full: edge.tx_full,
+        };
+        self.edges.iter().zip(&self.core.ports).map(report).collect()
+    }
+
+    /// How many packets of the worker's pool are alive.
+    pub fn buffers_in_use(&self) -> usize {
+        self.core.allocator.in_use()
+    }
+
+    fn receive(&mut self, index: usize, port: &mut dyn Port, now: Time) -> usize {
+        let mut packets = std::mem::take(&mut self.scratch.rx);
+        let received = port.rx_burst(&mut packets, Self::BURST);
+        for packet in &mut packets {
+            packet.set_in_port(index as u16);
+            packet.set_rx_time(now);
+        }
+        let edge = &mut self.edges[index];
+        edge.received += received as u64;
+        match edge.rx {
+            Some(target) => self.queue(target).append(&mut packets),
+            None => {
+                edge.unwired += received as u64;
+                Packet::free_burst(&mut packets);
+            }
+        }
+        self.scratch.rx = packets;
+        received
+    }
+
+    fn send(&mut self, index: usize, port: &mut dyn Port) -> usize {
+        let edge = &mut self.edges[index];
+        let mut sent = 0;
+        while !edge.tx.is_empty() {
+            match port.tx_burst(&mut edge.tx) {
+                0 => break,
+                n => sent += n,
+            }
+        }
+        port.flush();
+        edge.sent += sent as u64;
+        edge.tx_full += edge.tx.len() as u64;
+        Packet::free_burst(&mut edge.tx);
+        sent
+    }
+
+    fn run(&mut self, now: Time) {
+        if !self.started {
+            self.started = true;
+            for node in 0..self.nodes.len() {
+                self.call(node, now, |nf, cx| nf.start(cx));
+            }
+        }
+        while let Some((node, token)) = self.core.timers.pop_due(now) {
+            self.call(node, now, |nf, cx| nf.timer(token, cx));
+        }
+        for node in 0..self.nodes.len() {
+            for input in 0..self.nodes[node].inputs.len() {
+                if !self.nodes[node].inputs[input].is_empty() {
+                    self.batch(node, input, now);
+                }
+            }
+        }
+    }
+
+    /// Calls a node outside of a batch and passes on what it emitted.
+    fn call(&mut self, index: usize, now: Time, what: impl FnOnce(&mut dyn Nf, &mut Context<'_>)) {
+        let mut emitted = std::mem::take(&mut self.scratch.emitted);
+        let node = &mut self.nodes[index];
+        what(node.nf.as_mut(), &mut context!(node, self.core, emitted, now, index, 0));
+        self.pass_on(index, &mut emitted);
+        self.scratch.emitted = emitted;
+    }
+
+    /// Gives a node the packets that wait at one of its inputs.
+    fn batch(&mut self, index: usize, input: usize, now: Time) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let node = &mut self.nodes[index];
+        let mut packets = std::mem::take(&mut node.inputs[input]);
+        node.counters.received += packets.len() as u64;
+        node.counters.batches += 1;
+        scratch.outcomes.clear();
+        scratch.outcomes.resize(packets.len(), Ok(Verdict::Out(0)));
+        {
+            let mut cx = context!(node, self.core, scratch.emitted, now, index, input as u8);
+            node.nf.batch(&mut packets, &mut scratch.outcomes, &mut cx);
+        }
+        self.distribute(index, input as u8, now, &mut packets, &mut scratch);
+        self.pass_on(index, &mut scratch.emitted);
+        Packet::free_burst(&mut scratch.dropped);
+        self.nodes[index].inputs[input] = packets;
+        self.scratch = scratch;
+    }
+
+    /// Does with each packet what its outcome says; leaves `packets` empty.
+    fn distribute(
+        &mut self,
+        index: usize,
+        input: u8,
+        now: Time,
+        packets: &mut Vec<Packet>,
+        scratch: &mut Scratch,
+    ) {
+        if let Some(&Ok(Verdict::Out(output))) = scratch.outcomes.first()
+            && scratch.outcomes.iter().all(|outcome| *outcome == Ok(Verdict::Out(output)))
+            && let Some(target) = self.target(index, output)
+        {
+            self.nodes[index].counters.sent += packets.len() as u64;
+            self.queue(target).append(packets);
+            return;
+        }
+        for (mut packet, outcome) in packets.drain(..).zip(&scratch.outcomes) {
+            match *outcome {
+                Ok(Verdict::Out(output)) => self.output(index, output, packet, &mut scratch.dropped),
+                Ok(Verdict::Hold(key)) => {
+                    packet.set_held(true);
+                    let node = &mut self.nodes[index];
+                    node.counters.held += 1;
+                    let mut cx = context!(node, self.core, scratch.emitted, now, index, input);
+                    node.nf.hold(packet, key, &mut cx);
+                }
+                Err(reason) => {
+                    self.nodes[index].counters.drop(reason, 1);
+                    scratch.dropped.push(packet);
+                }
+            }
+        }
+    }
+
+    fn pass_on(&mut self, index: usize, emitted: &mut Vec<(u8, Packet)>) {
+        let mut dropped = Vec::new();
+        for (output, packet) in emitted.drain(..) {
+            self.output(index, output, packet, &mut dropped);
+        }
+    }
+
+    /// Puts a packet on the wire of an output, or drops it by name where there is none.
+    fn output(&mut self, index: usize, output: u8, packet: Packet, dropped: &mut Vec<Packet>) {
+        match self.target(index, output) {
+            Some(target) => {
+                self.nodes[index].counters.sent += 1;
+                self.queue(target).push(packet);
+            }
+            None => {
+                self.nodes[index].counters.drop(Reason::NO_OUTPUT, 1);
+                dropped.push(packet);
+            }
+        }
+    }
+
+    #[inline]
+    fn target(&self, index: usize, output: u8) -> Option<Target> {
+        self.nodes[index].outputs.get(usize::from(output)).copied().flatten()
+    }
+
+    #[inline]
+    fn queue(&mut self, target: Target) -> &mut Vec<Packet> {
+        match target {
+            Target::Node { node, input } => &mut self.nodes[node].inputs[usize::from(input)],
+            Target::Port(port) => &mut self.edges[port].tx,
+        }
+    }
+}

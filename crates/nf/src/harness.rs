@@ -1,0 +1,316 @@
+//! Tests of network functions in memory and virtual time, with invariants that come for free.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rackless_packet::MacAddr;
+use rackless_packet::checksum::{self, Verdict};
+
+use crate::{
+    Allocator, Graph, GraphBuilder, GraphError, NodeReport, Packet, Pool, Port, PortInfo, PortStats, Time,
+};
+
+/// A port in memory: what is put into it is received, what is sent can be taken out.
+///
+/// Clones share the queues: one goes to the graph, one stays with the test.
+#[derive(Clone)]
+pub struct MemoryPort {
+    info: PortInfo,
+    pool: Pool,
+    wire: Arc<Mutex<Wire>>,
+}
+
+#[derive(Default)]
+struct Wire {
+    arriving: VecDeque<Vec<u8>>,
+    sent: Vec<Vec<u8>>,
+    stats: PortStats,
+}
+
+impl MemoryPort {
+    /// A port with a name, a MAC address and the pool that received frames are copied into.
+    pub fn new(name: &str, mac: MacAddr, pool: Pool) -> Self {
+        let info = PortInfo { name: name.to_owned(), device: format!("memory:{name}"), mac, mtu: 1500 };
+        Self { info, pool, wire: Arc::default() }
+    }
+
+    /// Puts a frame on the wire towards the port.
+    pub fn push(&self, frame: &[u8]) {
+        self.wire().arriving.push_back(frame.to_vec());
+    }
+
+    /// Takes the frames that were sent since the last call.
+    pub fn take_sent(&self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.wire().sent)
+    }
+
+    fn wire(&self) -> MutexGuard<'_, Wire> {
+        // Queues of finished frames stay valid when a test thread panics.
+        self.wire.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Port for MemoryPort {
+    fn rx_burst(&mut self, into: &mut Vec<Packet>, max: usize) -> usize {
+        let mut wire = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut received = 0;
+        while received < max {
+            let Some(frame) = wire.arriving.pop_front() else { break };
+            let Some(mut packet) = self.pool.alloc() else {
+                wire.stats.rx_no_buffer += 1;
+                continue;
+            };
+            if packet.set_data(&frame).is_err() {
+                wire.stats.rx_errors += 1;
+                continue;
+            }
+            wire.stats.rx_packets += 1;
+            wire.stats.rx_bytes += frame.len() as u64;
+            into.push(packet);
+            received += 1;
+        }
+        received
+    }
+
+    fn tx_burst(&mut self, packets: &mut Vec<Packet>) -> usize {
+        let mut wire = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = packets.len();
+        wire.stats.tx_packets += taken as u64;
+        wire.stats.tx_bytes += packets.iter().map(|packet| packet.len() as u64).sum::<u64>();
+        wire.sent.extend(packets.iter().map(|packet| packet.data().to_vec()));
+        Packet::free_burst(packets);
+        taken
+    }
+
+    fn info(&self) -> &PortInfo {
+        &self.info
+    }
+
+    fn stats(&self) -> PortStats {
+        self.wire().stats
+    }
+}
+
+/// A graph between ports in memory, in virtual time.
+///
+/// After every step it checks what must hold for any network function and panics otherwise: received + generated =
+/// sent + drops + held at every node; no buffer alive but the held ones; as long as every frame sent in had
+/// correct checksums, so has every frame that comes out.
+///
+/// Ports have the MAC addresses `02:00:00:00:00:01`, `…:02` and so on, in the order of their names.
+pub struct Harness {
+    graph: Graph,
+    ports: Vec<Box<dyn Port>>,
+    handles: Vec<MemoryPort>,
+    now: Time,
+    checksums_matter: bool,
+}
+
+impl Harness {
+    /// Buffers of the harness: more than any test holds at once.
+    const BUFFERS: usize = 4096;
+
+    /// Builds the graph with ports of these names and runs its first turn at time 0.
+    ///
+    /// # Errors
+    /// What is wrong with the wiring.
+    pub fn new(graph: GraphBuilder, ports: &[&str]) -> Result<Self, GraphError> {
+        Self::with_seed(graph, ports, 0)
+    }
+
+    /// As [`Harness::new`], with a seed for the nodes' random numbers.
+    ///
+    /// # Errors
+    /// What is wrong with the wiring.
+    pub fn with_seed(graph: GraphBuilder, ports: &[&str], seed: u64) -> Result<Self, GraphError> {
+        let pool = Pool::new(Self::BUFFERS, Pool::ROOM);
+        let port = |(index, name): (usize, &&str)| MemoryPort::new(name, Self::mac(index), pool.clone());
+        let handles: Vec<MemoryPort> = ports.iter().enumerate().map(port).collect();
+        let infos = handles.iter().map(|port| port.info.clone()).collect();
+        let graph = graph.build(infos, Box::new(pool.clone()), seed)?;
+        let ports = handles.iter().map(|port| Box::new(port.clone()) as Box<dyn Port>).collect();
+        let mut harness = Self { graph, ports, handles, now: 0, checksums_matter: true };
+        harness.turn();
+        Ok(harness)
+    }
+
+    /// The MAC address of the port with this index.
+    pub fn mac(index: usize) -> MacAddr {
+        let [high, low] = (index as u16 + 1).to_be_bytes();
+        MacAddr([2, 0, 0, 0, high, low])
+    }
+
+    /// Sends a frame into a port and runs the graph.
+    ///
+    /// # Panics
+    /// When there is no such port, or an invariant does not hold.
+    pub fn send(&mut self, port: &str, frame: &[u8]) {
+        self.checksums_matter &= !matches!(checksum::verify(frame), Verdict::Wrong { .. });
+        self.port(port).push(frame);
+        self.turn();
+    }
+
+    /// Lets virtual time pass, stopping at every timer on the way.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub fn advance(&mut self, time: Time) {
+        let end = self.now + time;
+        while let Some(at) = self.graph.next_timer().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.turn();
+        }
+        self.now = end;
+        self.turn();
+    }
+
+    /// Takes the frames that were sent out of a port since the last call.
+    ///
+    /// # Panics
+    /// When there is no such port.
+    pub fn received(&mut self, port: &str) -> Vec<Vec<u8>> {
+        self.port(port).take_sent()
+    }
+
+    /// The virtual time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// What each node did.
+    pub fn nodes(&self) -> Vec<NodeReport> {
+        self.graph.nodes()
+    }
+
+    /// How many packets a node dropped for a reason with this name.
+    pub fn drops(&self, node: &str, reason: &str) -> u64 {
+        let nodes = self.graph.nodes();
+        let drops = nodes.iter().filter(|report| report.name == node).flat_map(|report| &report.drops);
+        drops.filter(|drop| drop.reason == reason).map(|drop| drop.count).sum()
+    }
+
+    fn port(&self, name: &str) -> &MemoryPort {
+        let known = || self.handles.iter().map(|port| port.info.name.as_str()).collect::<Vec<_>>().join(", ");
+        let found = self.handles.iter().find(|port| port.info.name == name);
+        found.unwrap_or_else(|| panic!("no port '{name}' in the harness; there are: {}", known()))
+    }
+
+    fn turn(&mut self) {
+        while self.graph.turn(&mut self.ports, self.now).received > 0 {}
+        self.check();
+    }
+
+    fn check(&self) {
+        let nodes = self.graph.nodes();
+        if let Some(node) = nodes.iter().find(|node| !node.is_balanced()) {
+            panic!("packets are unaccounted for at {node}");
+        }
+        let held: u64 = nodes.iter().map(|node| node.held).sum();
+        let alive = self.graph.buffers_in_use() as u64;
+        assert_eq!(
+            alive, held,
+            "buffers alive and packets held differ: a packet leaked, or a held one is gone"
+        );
+        if self.checksums_matter {
+            for port in &self.handles {
+                for frame in &port.wire().sent {
+                    let verdict = checksum::verify(frame);
+                    assert!(
+                        !matches!(verdict, Verdict::Wrong { .. }),
+                        "a frame sent out of '{}': {verdict}",
+                        port.info.name
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Harness, VecDeque};
+    use crate::{Context, GraphBuilder, Nf, Outcome, Packet, Reason, Verdict, time};
+
+    /// Gives every packet back after a millisecond, and sends a tick each.
+    #[derive(Default)]
+    struct Delay {
+        queue: VecDeque<Packet>,
+    }
+
+    impl Nf for Delay {
+        fn packet(&mut self, packet: &mut Packet, _: &mut Context<'_>) -> Outcome {
+            match packet.data() {
+                b"drop" => Err(Reason::POLICY),
+                _ => Ok(Verdict::Hold(0)),
+            }
+        }
+
+        fn hold(&mut self, packet: Packet, _: u32, cx: &mut Context<'_>) {
+            self.queue.push_back(packet);
+            cx.after(time::MILLISECOND, 0);
+        }
+
+        fn timer(&mut self, _: u64, cx: &mut Context<'_>) {
+            let packet = self.queue.pop_front().unwrap();
+            cx.emit(0, packet);
+            let tick = cx.alloc_with(b"tick").unwrap();
+            cx.emit(1, tick);
+        }
+    }
+
+    #[test]
+    fn held_packets_come_back_in_virtual_time_and_everything_is_counted() {
+        let graph = GraphBuilder::new().node("delay", Delay::default());
+        let mut lab =
+            Harness::new(graph.wire("rx:a -> delay -> tx:b; delay[1] -> tx:a").unwrap(), &["a", "b"])
+                .unwrap();
+        lab.send("a", b"one");
+        lab.send("a", b"drop");
+        assert!(lab.received("b").is_empty());
+        assert_eq!(lab.nodes()[0].held, 1);
+        lab.advance(time::MILLISECOND);
+        assert_eq!(lab.received("b"), [b"one"]);
+        assert_eq!(lab.received("a"), [b"tick"]);
+        let report = &lab.nodes()[0];
+        assert_eq!((report.received, report.generated, report.sent, report.held), (2, 1, 2, 0));
+        assert_eq!(lab.drops("delay", "policy"), 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "a packet leaked, or a held one is gone")]
+    fn a_function_that_forgets_a_held_packet_is_caught() {
+        struct Forgets;
+        impl Nf for Forgets {
+            fn packet(&mut self, _: &mut Packet, _: &mut Context<'_>) -> Outcome {
+                Ok(Verdict::Hold(0))
+            }
+            fn hold(&mut self, _: Packet, _: u32, _: &mut Context<'_>) {}
+        }
+        Harness::new(GraphBuilder::new().node("forgets", Forgets), &["a"]).unwrap().send("a", b"x");
+    }
+
+    #[test]
+    fn an_output_without_a_wire_drops_by_name() {
+        let stray = |_: &mut Packet, _: &mut Context<'_>| Ok(Verdict::Out(7));
+        let mut lab = Harness::new(GraphBuilder::new().node("stray", stray), &["a"]).unwrap();
+        lab.send("a", b"x");
+        assert_eq!(lab.drops("stray", "output not wired"), 1);
+    }
+
+    #[test]
+    fn wiring_mistakes_are_named() {
+        let pass = || |_: &mut Packet, _: &mut Context<'_>| Ok(Verdict::Out(0));
+        let build = |wires: &str| {
+            let graph = GraphBuilder::new().node("x", pass()).node("y", pass());
+            Harness::new(graph.wire(wires).unwrap(), &["a", "b"]).err().unwrap().to_string()
+        };
+        assert_eq!(build("rx:a -> z"), "no node 'z'; there are: x, y");
+        assert_eq!(build("rx:c -> x"), "no port 'c'; there are: a, b");
+        assert_eq!(build("rx:a -> x; rx:a -> y"), "rx:a is wired twice; a packet has one way");
+        assert_eq!(build("x -> y; y -> x"), "nodes feed each other in a circle: x, y");
+        assert_eq!(
+            build("tx:a -> x"),
+            "'tx:a' stands on the wrong side of an arrow: packets come from rx: and go to tx:"
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! What a port is: the seam between network functions and the world.
+
+use std::os::fd::BorrowedFd;
+
+use rackless_packet::MacAddr;
+
+use crate::Packet;
+
+/// Where packets come in and go out, in bursts.
+///
+/// A port belongs to one worker. What implements it is in the crate `rackless-ports`; [`crate::MemoryPort`] is
+/// the one without I/O.
+pub trait Port: Send {
+    /// Appends up to `max` received packets to `into` and returns how many; never blocks.
+    fn rx_burst(&mut self, into: &mut Vec<Packet>, max: usize) -> usize;
+
+    /// Takes packets from the front of `packets` as far as the port can send them now, and returns how many; the
+    /// rest stays in `packets`.
+    fn tx_burst(&mut self, packets: &mut Vec<Packet>) -> usize;
+
+    /// Pushes out what `tx_burst` may have put aside.
+    fn flush(&mut self) {}
+
+    /// Name, device, MAC address and MTU.
+    fn info(&self) -> &PortInfo;
+
+    /// The counters since the port was opened.
+    fn stats(&self) -> PortStats;
+
+    /// A descriptor that is readable when `rx_burst` may give packets, for a worker that sleeps; `None` where
+    /// only polling tells.
+    fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// What is known of a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortInfo {
+    /// The name that graphs and configuration use.
+    pub name: String,
+    /// The device string that opened it.
+    pub device: String,
+    /// Its hardware address.
+    pub mac: MacAddr,
+    /// The largest layer 3 packet it sends, in bytes.
+    pub mtu: u16,
+}
+
+/// Counters of a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortStats {
+    /// Frames received and handed to the worker.
+    pub rx_packets: u64,
+    /// Their bytes, without frame check sequence.
+    pub rx_bytes: u64,
+    /// Frames sent.
+    pub tx_packets: u64,
+    /// Their bytes, without frame check sequence.
+    pub tx_bytes: u64,
+    /// Frames that arrived while the receive ring was full.
+    pub rx_missed: u64,
+    /// Frames that were received and are unusable (cut short, longer than a buffer).
+    pub rx_errors: u64,
+    /// Frames that the device refused to send.
+    pub tx_errors: u64,
+    /// Frames lost because the pool was empty.
+    pub rx_no_buffer: u64,
+    /// Frames that came in several segments and were copied into one.
+    pub rx_linearised: u64,
+    /// Frames whose transport checksum the sender had left to hardware, completed at rx.
+    pub rx_checksum_completed: u64,
+}

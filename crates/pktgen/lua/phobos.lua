@@ -1,0 +1,3 @@
+-- The name that libmoon had for a while.
+
+return require "libmoon"

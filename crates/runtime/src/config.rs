@@ -1,0 +1,236 @@
+//! The configuration file of a network function.
+//!
+//! ```toml
+//! name = "og_west"            # default: the lab's node, else the program's name
+//! driver = "af_packet"        # or "dpdk": how the lab's interfaces are opened when [[ports]] is absent
+//! core = 1                    # pins the worker; default: not pinned
+//! idle = "park"               # or "spin": what the worker does when there is nothing to do
+//! seed = 7                    # of the nodes' random numbers; default 0
+//! control = "/tmp/nf.sock"    # default in a lab: /run/rackless-nf.sock of the node
+//!
+//! [pool]
+//! count = 8192                # buffers
+//! room = 2048                 # bytes of frame that fit in one
+//!
+//! [[ports]]                   # default: the interfaces that the lab gave to this node
+//! name = "west"
+//! device = "af_packet:eth0"
+//!
+//! [dpdk]
+//! eal = ["--log-level=8"]     # further EAL arguments
+//! ```
+//!
+//! Every other key belongs to the function itself ([`Setup::settings`](crate::Setup::settings)).
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// The keys of the configuration file that the runtime reads.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Config {
+    /// Which function of the library to run; read by `rackless nf run` alone.
+    pub nf: Option<String>,
+    /// The name in reports.
+    pub name: Option<String>,
+    /// How the lab's interfaces are opened.
+    pub driver: Option<Driver>,
+    /// The processor core that the worker is pinned to.
+    pub core: Option<usize>,
+    /// What the worker does when there is nothing to do.
+    #[serde(default)]
+    pub idle: Idle,
+    /// Seed of the nodes' random numbers.
+    #[serde(default)]
+    pub seed: u64,
+    /// Path of the control socket.
+    pub control: Option<PathBuf>,
+    /// The packet buffers.
+    #[serde(default)]
+    pub pool: PoolConfig,
+    /// The ports, in the order of their indexes.
+    #[serde(default)]
+    pub ports: Vec<PortConfig>,
+    /// What only DPDK ports use.
+    #[serde(default)]
+    pub dpdk: DpdkConfig,
+}
+
+/// How an interface of the lab becomes a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Driver {
+    /// `af_packet:IFACE`
+    #[default]
+    AfPacket,
+    /// `dpdk:net_af_packet,iface=IFACE`
+    Dpdk,
+}
+
+/// What a worker does when there is nothing to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Idle {
+    /// Sleeps until a port is readable or a timer expires; ports that can only be polled are polled ever less often,
+    /// down to 2,000 times a second.
+    #[default]
+    Park,
+    /// Polls without pause: the lowest latency, a whole core.
+    Spin,
+}
+
+/// The packet buffers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PoolConfig {
+    /// How many.
+    pub count: usize,
+    /// Bytes of frame that fit in one.
+    pub room: usize,
+}
+
+/// A port.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortConfig {
+    /// The name that the graph's wiring uses.
+    pub name: String,
+    /// The device string, such as `af_packet:eth0`.
+    pub device: String,
+}
+
+/// What only DPDK ports use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DpdkConfig {
+    /// Further arguments of the Environment Abstraction Layer; they come after ours and so override them.
+    pub eal: Vec<String>,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        // Twice the receive ring of a port, so that a full ring and its packets in flight both have buffers.
+        Self { count: 8192, room: rackless_nf::Pool::ROOM }
+    }
+}
+
+impl Driver {
+    /// The device string that opens an interface.
+    pub fn device(self, interface: &str) -> String {
+        match self {
+            Self::AfPacket => format!("af_packet:{interface}"),
+            Self::Dpdk => format!("dpdk:net_af_packet,iface={interface}"),
+        }
+    }
+}
+
+impl FromStr for Driver {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "af_packet" => Ok(Self::AfPacket),
+            "dpdk" => Ok(Self::Dpdk),
+            _ => Err(Error::Driver(text.to_owned())),
+        }
+    }
+}
+
+/// A configuration file: the runtime's keys, and the rest for the function.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct File {
+    pub(crate) config: Config,
+    pub(crate) rest: toml::Table,
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+}
+
+impl File {
+    /// The runtime's keys; a test compares them with [`Config`].
+    const KEYS: [&str; 10] =
+        ["nf", "name", "driver", "core", "idle", "seed", "control", "pool", "ports", "dpdk"];
+
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        Self::parse(path, text)
+    }
+
+    pub(crate) fn parse(path: &Path, text: String) -> Result<Self, Error> {
+        let syntax = |source| Error::Syntax { path: path.to_owned(), source: Box::new(source) };
+        let config: Config = toml::from_str(&text).map_err(syntax)?;
+        let mut rest: toml::Table = toml::from_str(&text).map_err(syntax)?;
+        rest.retain(|key, _| !Self::KEYS.contains(&key));
+        Ok(Self { config, rest, path: path.to_owned(), text })
+    }
+
+    /// The error for keys that nobody asked for.
+    pub(crate) fn unknown_key(&self) -> Option<Error> {
+        let key = self.rest.keys().next()?;
+        Some(Error::UnknownKey {
+            path: self.path.clone(),
+            line: self.line_of(key),
+            key: key.clone(),
+            allowed: Self::KEYS.join(", "),
+        })
+    }
+
+    /// The line on which a top-level key or table stands.
+    pub(crate) fn line_of(&self, key: &str) -> usize {
+        let name =
+            |line: &str| line.trim_start_matches(['[', ' ']).split([' ', '=', ']', '.']).next() == Some(key);
+        self.text.lines().position(name).map_or(1, |index| index + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<File, Error> {
+        File::parse(Path::new("nf.toml"), text.to_owned())
+    }
+
+    #[test]
+    fn the_runtime_takes_its_keys_and_leaves_the_function_the_rest() {
+        let file = parse("core = 1\nidle = 'spin'\n[[ports]]\nname='a'\ndevice='null:'\n[[route]]\nvia=[]\n")
+            .unwrap();
+        assert_eq!(file.config.core, Some(1));
+        assert_eq!(file.config.idle, Idle::Spin);
+        assert_eq!(file.config.ports.len(), 1);
+        assert_eq!(file.rest.keys().collect::<Vec<_>>(), ["route"]);
+    }
+
+    #[test]
+    fn the_list_of_keys_is_that_of_the_struct() {
+        let config = Config {
+            nf: Some(String::new()),
+            name: Some(String::new()),
+            driver: Some(Driver::Dpdk),
+            core: Some(0),
+            control: Some(PathBuf::new()),
+            ports: vec![],
+            ..Config::default()
+        };
+        let table = toml::Table::try_from(config).unwrap();
+        let mut keys: Vec<&str> = table.keys().map(String::as_str).collect();
+        let mut known = File::KEYS;
+        keys.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(keys, known);
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        let error = |text: &str| crate::error::chain(&parse(text).unwrap_err());
+        assert!(error("core = 'one'").contains("line 1"), "{}", error("core = 'one'"));
+        let unknown = error("[[ports]]\nname = 'a'\ndevise = 'x'");
+        assert!(unknown.contains("line 3") && unknown.contains("`name` or `device`"), "{unknown}");
+        let file = parse("\ncoer = 1").unwrap();
+        let unknown = file.unknown_key().unwrap().to_string();
+        assert!(unknown.starts_with("nf.toml:2: unknown key 'coer'"), "{unknown}");
+    }
+}

@@ -1,0 +1,116 @@
+//! What can go wrong before and while a network function runs.
+
+use std::path::PathBuf;
+
+/// Why a network function cannot run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The configuration is not valid TOML, or a value has the wrong type.
+    #[error("{path}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and what is allowed.
+        source: Box<toml::de::Error>,
+    },
+    /// A key that neither the runtime nor the function reads.
+    #[error("{path}:{line}: unknown key '{key}'; the runtime reads: {allowed}")]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The line it stands on.
+        line: usize,
+        /// The key.
+        key: String,
+        /// The keys that the runtime reads.
+        allowed: String,
+    },
+    /// The function's own part of the configuration is wrong.
+    #[error("{path}: {message}")]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what is allowed.
+        message: String,
+    },
+    /// The lab's description of this node is not what it should be.
+    #[error("the lab's description of this node in {path} is wrong")]
+    NodeFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// No driver of this name.
+    #[error("unknown driver '{0}'; there are: af_packet, dpdk")]
+    Driver(String),
+    /// `--port` without a name or device.
+    #[error("'{0}' is no port; write NAME=DEVICE, for example a=af_packet:eth0")]
+    PortArgument(String),
+    /// Neither configuration nor lab names a port.
+    #[error(
+        "no ports: name them with --port NAME=DEVICE, in [[ports]] of the configuration, or run in a lab"
+    )]
+    NoPorts,
+    /// Two ports have one name.
+    #[error("two ports are named '{0}'")]
+    DuplicatePort(String),
+    /// A port cannot be opened.
+    #[error("cannot open port '{name}'")]
+    Port {
+        /// The port's name.
+        name: String,
+        /// Why.
+        source: rackless_ports::Error,
+    },
+    /// The program did not say what to run.
+    #[error("cannot set up the network function")]
+    Build(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The graph does not fit its ports.
+    #[error("the graph is wrong")]
+    Graph(#[from] rackless_nf::GraphError),
+    /// The control socket cannot be made or reached.
+    #[error("cannot use the control socket {path}")]
+    Control {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The answer on a control socket is not what it should be.
+    #[error("the answer on the control socket {path} cannot be read")]
+    Answer {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A system call of the worker failed.
+    #[error("cannot {what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The error and its causes on one line.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text.trim_end().to_owned()
+}

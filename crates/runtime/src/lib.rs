@@ -1,0 +1,192 @@
+//! Runs a network function on real ports: configuration, worker, clock and control socket.
+//!
+//! Use it through the crate `rackless` (`rackless::main!`). It does not do: packets, devices, network functions.
+//!
+//! # Map
+//! - [`config`]: the configuration file.
+//! - [`Setup`]: what a function is told before it runs.
+//! - [`run`]: from arguments to the last counters.
+//! - [`Report`], [`control`]: counters, and how to ask for them.
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod control;
+mod error;
+mod report;
+mod setup;
+mod worker;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::sched::{CpuSet, sched_setaffinity};
+use rackless_nf::{Allocator, GraphBuilder, Pool, Port};
+use rackless_ports::{DeviceSpec, Dpdk, EalConfig, Options};
+
+pub use config::Driver;
+pub use error::{Error, chain};
+pub use report::{Drop, Node, PortReport, Report};
+pub use setup::{NodeFile, NodeInterface, PortSetup, Setup};
+
+use config::{Config, File, PortConfig};
+use control::Server;
+use worker::{Wakeup, Worker};
+
+/// What the command line of a network function says.
+#[derive(Clone, Debug, Default)]
+pub struct Arguments {
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+    /// Ports as `NAME=DEVICE`; they replace those of the configuration.
+    pub ports: Vec<String>,
+    /// How the lab's interfaces are opened; goes before configuration and environment.
+    pub driver: Option<Driver>,
+    /// When to end by itself.
+    pub duration: Option<Duration>,
+}
+
+/// The environment variable by which a lab chooses the driver of all its network functions.
+pub const DRIVER_VARIABLE: &str = "RACKLESS_DRIVER";
+
+/// The control socket of a network function in a lab; `/run` is private to each node.
+pub const LAB_CONTROL: &str = "/run/rackless-nf.sock";
+
+/// Opens the ports, makes the graph that `build` describes, and runs it until it is told to stop.
+///
+/// Says `NAME: running` with its ports on standard error once packets flow.
+///
+/// # Errors
+/// What is wrong with the configuration, the ports or the graph.
+pub fn run<B, E>(arguments: Arguments, program: &str, build: B) -> Result<Report, Error>
+where
+    B: FnOnce(&Setup) -> Result<GraphBuilder, E>,
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let file = arguments.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+    let node = NodeFile::from_env()?;
+    let config = file.config.clone();
+    let name = config.name.clone().or_else(|| node.as_ref().map(|node| node.node.clone()));
+    let name = name.unwrap_or_else(|| program.to_owned());
+    let devices = devices(&arguments, &config, node.as_ref())?;
+
+    let (ports, allocator) = open(&devices, &config)?;
+    let setup = Setup {
+        name: name.clone(),
+        ports: ports.iter().map(|port| port_setup(port.info(), node.as_ref())).collect(),
+        file,
+        settings_read: false.into(),
+    };
+    let graph = build(&setup).map_err(|error| Error::Build(error.into()))?;
+    if let Some(error) = setup.file.unknown_key().filter(|_| !setup.settings_read.get()) {
+        return Err(error);
+    }
+    let infos = ports.iter().map(|port| port.info().clone()).collect();
+    let graph = graph.build(infos, allocator, config.seed)?;
+
+    let (wakeup, waker) = Wakeup::new()?;
+    let in_lab = node.is_some().then(|| PathBuf::from(LAB_CONTROL));
+    let control = config.control.or(in_lab).map(|path| Server::start(&path, waker)).transpose()?;
+    if let Some(core) = config.core {
+        pin(core)?;
+    }
+    let listed: Vec<String> =
+        setup.ports.iter().map(|port| format!("{} ({})", port.info.name, port.info.device)).collect();
+    eprintln!("{name}: running on {}", listed.join(", "));
+    let worker = Worker { name, graph, ports, idle: config.idle, control, wakeup, started: Instant::now() };
+    worker.run(arguments.duration)
+}
+
+/// Open ports, and the pool for packets that the function makes.
+type Opened = (Vec<Box<dyn Port>>, Box<dyn Allocator>);
+
+/// Opens the ports, and chooses the pool that the function's own packets come from: DPDK's where DPDK sends them.
+fn open(devices: &[PortConfig], config: &Config) -> Result<Opened, Error> {
+    let pool = Pool::new(config.pool.count, config.pool.room);
+    let mut eal = EalConfig::from_env();
+    eal.extra.extend(config.dpdk.eal.iter().cloned());
+    let buffers = u32::try_from(config.pool.count).unwrap_or(u32::MAX);
+    let dpdk = Dpdk::new(eal, buffers);
+    let options = Options { pool: pool.clone(), dpdk: dpdk.clone(), ring_frames: Options::RING_FRAMES };
+
+    let mut ports = Vec::new();
+    let mut allocator: Box<dyn Allocator> = Box::new(pool);
+    for PortConfig { name, device } in devices {
+        let failed = |source| Error::Port { name: name.clone(), source };
+        let spec: DeviceSpec = device.parse().map_err(failed)?;
+        ports.push(rackless_ports::open(name, &spec, &options).map_err(failed)?);
+        if matches!(spec, DeviceSpec::Dpdk(_)) {
+            allocator = Box::new(dpdk.pool().map_err(failed)?);
+        }
+    }
+    Ok((ports, allocator))
+}
+
+/// The ports to open: those of the command line, else of the configuration, else all of the lab's node.
+fn devices(
+    arguments: &Arguments,
+    config: &Config,
+    node: Option<&NodeFile>,
+) -> Result<Vec<PortConfig>, Error> {
+    let from_environment = || std::env::var(DRIVER_VARIABLE).ok().map(|driver| driver.parse()).transpose();
+    let driver = match arguments.driver.or(config.driver) {
+        Some(driver) => driver,
+        None => from_environment()?.unwrap_or_default(),
+    };
+    let of_lab = || node.iter().flat_map(|node| &node.interfaces);
+    let devices = match (arguments.ports.is_empty(), config.ports.is_empty()) {
+        (false, _) => arguments.ports.iter().map(|port| parse_port(port)).collect::<Result<_, _>>()?,
+        (true, false) => config.ports.clone(),
+        (true, true) => of_lab()
+            .map(|interface| PortConfig {
+                name: interface.name.clone(),
+                device: driver.device(&interface.name),
+            })
+            .collect::<Vec<_>>(),
+    };
+    if devices.is_empty() {
+        return Err(Error::NoPorts);
+    }
+    let twice =
+        |(index, port): &(usize, &PortConfig)| devices[..*index].iter().any(|other| other.name == port.name);
+    match devices.iter().enumerate().find(twice) {
+        Some((_, port)) => Err(Error::DuplicatePort(port.name.clone())),
+        None => Ok(devices),
+    }
+}
+
+fn parse_port(text: &str) -> Result<PortConfig, Error> {
+    match text.split_once('=') {
+        Some((name, device)) if !name.is_empty() && device.contains(':') => {
+            Ok(PortConfig { name: name.to_owned(), device: device.to_owned() })
+        }
+        _ => Err(Error::PortArgument(text.to_owned())),
+    }
+}
+
+/// A port with the addresses that the lab gave to the interface it was opened on.
+fn port_setup(info: &rackless_nf::PortInfo, node: Option<&NodeFile>) -> PortSetup {
+    let interface =
+        node.and_then(|node| node.interfaces.iter().find(|interface| interface.name == info.name));
+    let addresses = interface.map(|interface| interface.addresses.clone()).unwrap_or_default();
+    PortSetup { info: info.clone(), addresses }
+}
+
+/// Pins the calling thread to one core.
+fn pin(core: usize) -> Result<(), Error> {
+    let mut set = CpuSet::new();
+    let pinned = set.set(core).and_then(|()| sched_setaffinity(nix::unistd::Pid::from_raw(0), &set));
+    pinned.map_err(|errno| Error::System {
+        what: "pin the worker to the core of the configuration",
+        source: errno.into(),
+    })
+}
+
+/// Where the control socket of the function that runs with this configuration is.
+///
+/// # Errors
+/// When the configuration cannot be read.
+pub fn control_path(config: Option<&Path>) -> Result<PathBuf, Error> {
+    let file = config.map(File::read).transpose()?.unwrap_or_default();
+    Ok(file.config.control.unwrap_or_else(|| PathBuf::from(LAB_CONTROL)))
+}

@@ -1,0 +1,172 @@
+//! What a running network function says of itself, as JSON on its control socket and as text.
+
+use std::fmt;
+
+use rackless_nf::{Graph, NodeReport, Port};
+use serde::{Deserialize, Serialize};
+
+/// The counters of a running network function.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Report {
+    /// The function's name.
+    pub name: String,
+    /// Seconds since it started.
+    pub uptime_s: f64,
+    /// Packet buffers that are alive.
+    pub buffers_in_use: usize,
+    /// The nodes of the graph.
+    pub nodes: Vec<Node>,
+    /// The ports.
+    pub ports: Vec<PortReport>,
+}
+
+/// Counters of a node: `received + generated = sent + dropped + held`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Node {
+    /// The node's name.
+    pub name: String,
+    /// Packets it was given.
+    pub received: u64,
+    /// Packets it made.
+    pub generated: u64,
+    /// Packets it sent on.
+    pub sent: u64,
+    /// All drops together.
+    pub dropped: u64,
+    /// Packets it keeps.
+    pub held: u64,
+    /// Batches it was called with.
+    pub batches: u64,
+    /// Drops by reason.
+    pub drops: Vec<Drop>,
+}
+
+/// How many packets were dropped for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Drop {
+    /// The reason's name.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Counters of a port.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct PortReport {
+    /// The port's name.
+    pub name: String,
+    /// The device string.
+    pub device: String,
+    /// The hardware address.
+    pub mac: String,
+    /// The MTU in bytes.
+    pub mtu: u16,
+    /// Packets that the graph took from the port.
+    pub received: u64,
+    /// Packets that the port took from the graph.
+    pub sent: u64,
+    /// Packets dropped because the port's input is not wired.
+    pub unwired: u64,
+    /// Packets dropped because the port took no more.
+    pub tx_full: u64,
+    /// Frames missed because the receive ring was full.
+    pub rx_missed: u64,
+    /// Frames received that are unusable.
+    pub rx_errors: u64,
+    /// Frames lost for want of a buffer.
+    pub rx_no_buffer: u64,
+    /// Frames that the device refused to send.
+    pub tx_errors: u64,
+    /// Frames whose checksum was completed at rx.
+    pub rx_checksum_completed: u64,
+}
+
+impl Node {
+    /// Whether every packet is accounted for.
+    pub fn is_balanced(&self) -> bool {
+        self.received + self.generated == self.sent + self.dropped + self.held
+    }
+}
+
+impl From<NodeReport> for Node {
+    fn from(report: NodeReport) -> Self {
+        let dropped = report.dropped();
+        let drop = |drop: rackless_nf::DropCount| Drop { reason: drop.reason.to_owned(), count: drop.count };
+        Self {
+            name: report.name,
+            received: report.received,
+            generated: report.generated,
+            sent: report.sent,
+            dropped,
+            held: report.held,
+            batches: report.batches,
+            drops: report.drops.into_iter().map(drop).collect(),
+        }
+    }
+}
+
+impl Report {
+    pub(crate) fn of(name: &str, uptime_s: f64, graph: &Graph, ports: &[Box<dyn Port>]) -> Self {
+        let port = |(edge, port): (rackless_nf::EdgeReport, &dyn Port)| {
+            let (info, stats) = (port.info(), port.stats());
+            PortReport {
+                name: edge.name,
+                device: info.device.clone(),
+                mac: info.mac.to_string(),
+                mtu: info.mtu,
+                received: edge.received,
+                sent: edge.sent,
+                unwired: edge.unwired,
+                tx_full: edge.tx_full,
+                rx_missed: stats.rx_missed,
+                rx_errors: stats.rx_errors,
+                rx_no_buffer: stats.rx_no_buffer,
+                tx_errors: stats.tx_errors,
+                rx_checksum_completed: stats.rx_checksum_completed,
+            }
+        };
+        Self {
+            name: name.to_owned(),
+            uptime_s,
+            buffers_in_use: graph.buffers_in_use(),
+            nodes: graph.nodes().into_iter().map(Node::from).collect(),
+            ports: graph.edges().into_iter().zip(ports.iter().map(AsRef::as_ref)).map(port).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: up {:.1} s, {} buffers in use", self.name, self.uptime_s, self.buffers_in_use)?;
+        for port in &self.ports {
+            write!(
+                f,
+                "  port {} ({}, {}): received {}, sent {}",
+                port.name, port.device, port.mac, port.received, port.sent
+            )?;
+            let troubles = [
+                ("dropped: input not wired", port.unwired),
+                ("dropped: transmit queue full", port.tx_full),
+                ("missed: receive ring full", port.rx_missed),
+                ("unusable", port.rx_errors),
+                ("missed: no buffer", port.rx_no_buffer),
+                ("refused by the device", port.tx_errors),
+            ];
+            for (what, count) in troubles.into_iter().filter(|(_, count)| *count > 0) {
+                write!(f, ", {count} {what}")?;
+            }
+            writeln!(f)?;
+        }
+        for node in &self.nodes {
+            writeln!(
+                f,
+                "  node {}: received {} + generated {} = sent {} + dropped {} + held {}",
+                node.name, node.received, node.generated, node.sent, node.dropped, node.held
+            )?;
+            for drop in &node.drops {
+                writeln!(f, "    {:>8} dropped: {}", drop.count, drop.reason)?;
+            }
+        }
+        Ok(())
+    }
+}
