@@ -92,17 +92,19 @@ fn veth_end(end: &VethEnd<'_>) -> LinkMessage {
 /// Makes a learning bridge that is up; with `stp` it cuts loops, and the one with the lowest priority is the root.
 ///
 /// A port then passes frames on after twice the forward delay, which is the shortest that the kernel takes, as is
-/// the age at which the news of a silent neighbour is given up.
+/// the age at which the news of a silent neighbour is given up. It passes multicast on to all its ports: a bridge that
+/// listens for its receivers joins a group itself (RFC 4286) and so speaks in the lab.
 pub(crate) fn new_switch(name: &str, index: u32, mtu: u32, stp: Option<u16>) -> Message {
-    let options = stp.map_or_else(Vec::new, |priority| {
-        vec![
+    let mut options = vec![InfoBridge::MulticastSnooping(false)];
+    if let Some(priority) = stp {
+        options.extend([
             InfoBridge::ForwardDelay(2 * SECOND),
             InfoBridge::HelloTime(SECOND),
             InfoBridge::MaxAge(6 * SECOND),
             InfoBridge::Priority(priority),
             InfoBridge::StpState(BridgeStpState::KernelStp),
-        ]
-    });
+        ]);
+    }
     new_bridge(name, index, mtu, options)
 }
 

@@ -9,6 +9,7 @@ use netlink_packet_core::{
     NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
 };
 use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::LinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 
@@ -22,6 +23,8 @@ const CHUNK: usize = 64;
 const CHUNK_BYTES: usize = 64 * 1024;
 
 const HEADER_LEN: usize = 16;
+/// The type of a message that tells of an interface (linux/rtnetlink.h).
+const RTM_NEWLINK: u16 = 16;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 /// Set in an acknowledgement that carries extended attributes.
@@ -174,6 +177,16 @@ impl Netlink {
         // A kernel newer than the decoder may say what it does not understand: that object is left out.
         let read = |payload: Vec<u8>| RouteNetlinkMessage::deserialize(&header, &payload).ok();
         Ok(self.dump(request)?.into_iter().filter_map(read).collect())
+    }
+
+    /// Lists the interfaces.
+    pub(crate) fn links(&mut self) -> Result<Vec<LinkMessage>, Error> {
+        let all = self.messages(RouteNetlinkMessage::GetLink(LinkMessage::default()), RTM_NEWLINK)?;
+        let link = |message| match message {
+            RouteNetlinkMessage::NewLink(link) => Some(link),
+            _ => None,
+        };
+        Ok(all.into_iter().filter_map(link).collect())
     }
 
     fn send_chunk(&mut self, requests: Vec<Request>) -> Result<(), Error> {

@@ -45,10 +45,11 @@ pub(crate) fn silence_ipv6() -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives the node its sysctls, addresses and routes, and brings its interfaces up.
+/// Gives the node its sysctls and brings its interfaces up.
 ///
-/// What `live` has already changes in its place: what is in both stays, and so do the connections that use it.
-pub(crate) fn configure(
+/// It comes before the addresses: of a new address the kernel tells the neighbours at once, in vain where an interface
+/// is down. What `live` has already stays as it is.
+pub(crate) fn raise(
     node: &NodePlan,
     live: Option<&NodePlan>,
     namespace: &Namespace,
@@ -63,37 +64,44 @@ pub(crate) fn configure(
         namespace
             .within(|| sysctls.iter().try_for_each(|(name, value)| write_sysctl(&node.name, name, value)))?;
     }
+    let raise = |index| Request::change(message::set_up(index, true), "raise interfaces of node", &node.name);
+    let mut requests = vec![raise(message::LOOPBACK)];
+    for interface in &node.interfaces {
+        if node.role != Role::Muted {
+            let no_address = message::no_generated_address(interface.index);
+            requests.push(Request::change(no_address, "configure interface", name_of(node, interface)));
+        }
+        requests.push(raise(interface.index));
+    }
+    socket.send(requests)
+}
+
+/// Gives the node its addresses and routes.
+///
+/// What `live` has already changes in its place: what is in both stays, and so do the connections that use it.
+pub(crate) fn configure(node: &NodePlan, live: Option<&NodePlan>, socket: &mut Netlink) -> Result<(), Error> {
     if let Some(live) = live {
         for request in removals(live, node) {
             let _ = socket.send(vec![request]); // with an interface went its addresses and routes
         }
     }
-    socket.send(requests(node, live))
+    socket.send(additions(node, live))
 }
 
-/// What gives the node its addresses and routes, and brings its interfaces up.
-fn requests(node: &NodePlan, live: Option<&NodePlan>) -> Vec<Request> {
+/// What gives the node its addresses and routes.
+fn additions(node: &NodePlan, live: Option<&NodePlan>) -> Vec<Request> {
     // What is there already is replaced by the same.
     let give = if live.is_some() { Request::replace } else { Request::create };
-    let raise = |index| Request::change(message::set_up(index, true), "raise interfaces of node", &node.name);
     let address = |index, address: &IpNet, interface: &str| {
         let object = format!("{address} to {}:{interface}", node.name);
         give(message::new_address(index, address), "give address", object)
     };
-    let mut requests = vec![raise(message::LOOPBACK)];
-    requests.extend(node.loopback.iter().map(|given| address(message::LOOPBACK, given, "lo")));
-    for interface in &node.interfaces {
-        if node.role == Role::Muted {
-            requests.push(raise(interface.index));
-            continue;
-        }
-        let no_address = message::no_generated_address(interface.index);
-        requests.push(Request::change(no_address, "configure interface", name_of(node, interface)));
+    let mut requests: Vec<Request> =
+        node.loopback.iter().map(|given| address(message::LOOPBACK, given, "lo")).collect();
+    for interface in node.interfaces.iter().filter(|_| node.role != Role::Muted) {
         let link_local = IpNet::from(ipnet::Ipv6Net::new_assert(interface.link_local, 64));
-        for given in interface.addresses.iter().chain([&link_local]) {
-            requests.push(address(interface.index, given, &interface.name));
-        }
-        requests.push(raise(interface.index));
+        let given = interface.addresses.iter().chain([&link_local]);
+        requests.extend(given.map(|given| address(interface.index, given, &interface.name)));
     }
     requests.extend(node.routes.iter().map(|route| {
         let message = message::new_route(&route.prefix, route.via, route.index);

@@ -1,7 +1,10 @@
 //! What is live becomes what is wanted: the interfaces of a whole lab, or of what changes in one that runs.
 
 use std::collections::{HashMap, HashSet};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use netlink_packet_route::link::{LinkAttribute, State};
 use nix::errno::Errno;
 use rackless_link::Conditions;
 use rackless_topology::model::{LinkState, Wire};
@@ -19,6 +22,9 @@ use crate::netlink::{Netlink, Request};
 use crate::node;
 use crate::plan::{Kept, LinkKind, LinkPlan, NodePlan, Plan};
 use crate::sys;
+
+/// How long new ports are waited for; the kernel is said to need up to a second when it is busy.
+const PORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What stays of a lab, by name; all else goes.
 #[derive(Default)]
@@ -89,7 +95,10 @@ impl Fabric {
         self.links = links.map(|(place, plan)| kept.remove(&place).unwrap_or_else(|| plan.into())).collect();
         let made = self
             .make_interfaces(&plan, &fresh)
-            .and_then(|()| self.join_cables(&fresh))
+            .and_then(|unconfigured| {
+                self.join_cables(&fresh)?;
+                self.configure_nodes(unconfigured)
+            })
             .and_then(|()| self.shape(wanted, states, init));
         self.namespace.enter()?;
         if made.is_err() {
@@ -147,13 +156,15 @@ impl Fabric {
         }
     }
 
-    /// Makes the interfaces of new nodes and links, and tells all nodes what they have to be told.
-    fn make_interfaces(&mut self, plan: &Plan, fresh: &Fresh) -> Result<(), Error> {
+    /// Makes the interfaces of new nodes and links; gives the nodes that are to be configured.
+    ///
+    /// When this returns, the new links pass frames on.
+    fn make_interfaces(&mut self, plan: &Plan, fresh: &Fresh) -> Result<Vec<Unconfigured>, Error> {
         let mut unconfigured = self.make_nodes(plan)?;
         self.netlink.send(self.requests(plan, fresh))?;
         for (place, before, socket) in &mut unconfigured {
             let node = &self.nodes[*place];
-            node::configure(&node.plan, before.as_ref(), &node.namespace, socket)?;
+            node::raise(&node.plan, before.as_ref(), &node.namespace, socket)?;
             let old = before.iter().flat_map(|node| &node.interfaces).map(|at| at.port.index);
             let old: HashSet<u32> = old.collect();
             let interfaces = node.plan.interfaces.iter();
@@ -167,7 +178,35 @@ impl Fabric {
                 ports.iter().try_for_each(|port| sys::offload_off(&self.netlink, &port.name))?;
             }
         }
-        Ok(())
+        self.await_ports(plan, fresh)?;
+        Ok(unconfigured)
+    }
+
+    /// Waits until all new ports pass frames on.
+    ///
+    /// The kernel lets a port do so a moment after both ends of its veth are up (`net/core/link_watch.c`); what a
+    /// node says before that is lost, and counted as dropped.
+    fn await_ports(&mut self, plan: &Plan, fresh: &Fresh) -> Result<(), Error> {
+        let links = fresh.links.iter().map(|place| &plan.links[*place]).chain(&plan.growth.trunks);
+        let mut waiting: HashSet<u32> = links.flat_map(LinkPlan::ports).map(|port| port.index).collect();
+        let begin = Instant::now();
+        while !waiting.is_empty() && begin.elapsed() < PORT_PATIENCE {
+            for link in self.netlink.links()? {
+                if link.attributes.contains(&LinkAttribute::OperState(State::Up)) {
+                    waiting.remove(&link.header.index);
+                }
+            }
+            if !waiting.is_empty() {
+                thread::sleep(Duration::from_micros(200));
+            }
+        }
+        Ok(()) // a port that is not there yet loses frames, and no more
+    }
+
+    fn configure_nodes(&self, unconfigured: Vec<Unconfigured>) -> Result<(), Error> {
+        unconfigured.into_iter().try_for_each(|(place, before, mut socket)| {
+            node::configure(&self.nodes[place].plan, before.as_ref(), &mut socket)
+        })
     }
 
     /// Makes the namespaces that are missing, and brings the nodes into the plan's order; gives those to be configured.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, Stats64};
 
 use super::{Counters, InterfaceObservation};
@@ -10,23 +9,16 @@ use crate::disciplines;
 use crate::error::Error;
 use crate::netlink::Netlink;
 
-/// The type of a message that tells of an interface (linux/rtnetlink.h).
-const RTM_NEWLINK: u16 = 16;
-
 /// Lists the interfaces in the calling thread's namespace.
 pub(super) fn interfaces() -> Result<Vec<InterfaceObservation>, Error> {
     let mut netlink = Netlink::open()?;
-    let links = netlink.messages(Message::GetLink(LinkMessage::default()), RTM_NEWLINK)?;
+    let links = netlink.links()?;
     let disciplines = disciplines::read(&mut netlink)?;
-    let interface = |message: Message| match message {
-        Message::NewLink(link) => {
-            let queue_drops =
-                disciplines.get(&link.header.index).map(|found| found.drops()).unwrap_or_default();
-            Some(interface(link, queue_drops))
-        }
-        _ => None,
+    let interface = |link: LinkMessage| {
+        let queue_drops = disciplines.get(&link.header.index).map(|found| found.drops());
+        interface(link, queue_drops.unwrap_or_default())
     };
-    Ok(links.into_iter().filter_map(interface).collect())
+    Ok(links.into_iter().map(interface).collect())
 }
 
 fn interface(link: LinkMessage, queue_drops: BTreeMap<String, u64>) -> InterfaceObservation {
