@@ -22,6 +22,10 @@ crate::wire::named_u16! {
         LLDP = 0x88cc, "LLDP";
         /// MPLS, unicast.
         MPLS = 0x8847, "MPLS";
+        /// MPLS, multicast (RFC 5332).
+        MPLS_MULTICAST = 0x8848, "MPLS multicast";
+        /// Ethernet frames in GRE.
+        TRANSPARENT_BRIDGING = 0x6558, "transparent bridging";
     }
 }
 
@@ -29,6 +33,11 @@ impl EtherType {
     /// Returns whether a VLAN tag follows.
     pub const fn is_vlan(self) -> bool {
         matches!(self, Self::VLAN | Self::QINQ)
+    }
+
+    /// Returns whether a label stack follows.
+    pub const fn is_mpls(self) -> bool {
+        matches!(self, Self::MPLS | Self::MPLS_MULTICAST)
     }
 
     /// Returns whether the field is an IEEE 802.3 length and not a type.

@@ -1,4 +1,6 @@
-//! ICMP for IPv4 (RFC 792, RFC 1122, RFC 1191).
+//! ICMP for IPv4 (RFC 792, RFC 1122, RFC 1191, RFC 4884).
+
+use std::net::Ipv4Addr;
 
 use zerocopy::network_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -63,6 +65,20 @@ crate::wire::named_u8! {
 }
 
 crate::wire::named_u8! {
+    /// Which packets a redirect is for.
+    RedirectCode {
+        /// Those for the network.
+        NET = 0, "for the network";
+        /// Those for the host.
+        HOST = 1, "for the host";
+        /// Those for the network and type of service.
+        NET_TOS = 2, "for the network and type of service";
+        /// Those for the host and type of service.
+        HOST_TOS = 3, "for the host and type of service";
+    }
+}
+
+crate::wire::named_u8! {
     /// Which time was exceeded.
     TimeExceededCode {
         /// The TTL ran out on the way.
@@ -82,7 +98,8 @@ pub struct Icmpv4 {
     pub code: u8,
     /// The checksum over the whole message.
     pub checksum: U16,
-    /// What the type makes of it: identifier and sequence number of an echo, MTU of "fragmentation needed".
+    /// What the type makes of it: identifier and sequence number of an echo, MTU of "fragmentation needed",
+    /// gateway of a redirect.
     pub rest: [U16; 2],
 }
 
@@ -105,5 +122,41 @@ impl Icmpv4 {
     /// Returns the MTU of the next link in "fragmentation needed", 0 if the router did not say (RFC 1191).
     pub fn mtu(&self) -> u16 {
         self.rest[1].get()
+    }
+
+    /// Returns the better first hop that a redirect names.
+    pub fn gateway(&self) -> Ipv4Addr {
+        let ([a, b], [c, d]) = (self.rest[0].get().to_be_bytes(), self.rest[1].get().to_be_bytes());
+        Ipv4Addr::new(a, b, c, d)
+    }
+
+    /// Returns where in the quoted packet a parameter problem lies, in bytes.
+    pub fn pointer(&self) -> u8 {
+        (self.rest[0].get() >> 8) as u8
+    }
+
+    /// Returns how many bytes of a packet are quoted before extensions come, in "destination unreachable", "time
+    /// exceeded" and "parameter problem"; 0 if there are none (RFC 4884, section 4).
+    pub fn quoted_len(&self) -> usize {
+        usize::from(self.rest[0].get() & 0xff) * 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_four_bytes_are_what_the_type_makes_of_them() {
+        let (redirect, _) = Icmpv4::ref_from_prefix(&[5, 1, 0, 0, 192, 0, 2, 1]).unwrap();
+        assert_eq!(
+            (redirect.icmp_type, RedirectCode(redirect.code)),
+            (Icmpv4Type::REDIRECT, RedirectCode::HOST)
+        );
+        assert_eq!(redirect.gateway(), Ipv4Addr::new(192, 0, 2, 1));
+        let (exceeded, _) = Icmpv4::ref_from_prefix(&[11, 0, 0, 0, 0, 32, 0, 0]).unwrap();
+        assert_eq!(exceeded.quoted_len(), 128);
+        let (problem, _) = Icmpv4::ref_from_prefix(&[12, 0, 0, 0, 20, 0, 0, 0]).unwrap();
+        assert_eq!((problem.pointer(), problem.quoted_len()), (20, 0));
     }
 }

@@ -42,6 +42,10 @@ crate::wire::named_u8! {
         OSPF = 89, "OSPF";
         /// SCTP.
         SCTP = 132, "SCTP";
+        /// MPLS in IP (RFC 4023).
+        MPLS = 137, "MPLS";
+        /// Ethernet in IPv6 (RFC 8986).
+        ETHERNET = 143, "Ethernet";
     }
 }
 

@@ -26,9 +26,11 @@
 //!
 //! | Module | What it has |
 //! |---|---|
-//! | [`mac`], [`ethernet`], [`arp`] | the link layer |
-//! | [`ipv4`], [`ipv6`], [`icmpv4`], [`icmpv6`] (with neighbour discovery) | the network layer, options, extension headers |
-//! | [`tcp`], [`udp`] | the transport layer |
+//! | [`mac`], [`ethernet`], [`arp`], [`mpls`] | the link layer, VLAN tags, label stacks |
+//! | [`ipv4`], [`ipv6`] | the network layer, options, extension headers, segment routing |
+//! | [`icmpv4`], [`icmpv6`], [`igmp`] | errors and echoes, neighbour discovery, who listens to which group |
+//! | [`tcp`], [`udp`], [`sctp`] | the transport layer |
+//! | [`gre`], [`vxlan`], [`gtpu`] | the headers of tunnels |
 //! | [`layout`] | where the headers of a frame lie, in one pass |
 //! | [`checksum`] | whole, updated in place, and those of a frame verified or filled in |
 //! | [`build`] | frames from parts, by a typestate, into a slice or a vector |
@@ -49,18 +51,24 @@ pub mod checksum;
 pub mod dissect;
 pub mod ethernet;
 pub mod filter;
+pub mod gre;
+pub mod gtpu;
 pub mod icmpv4;
 pub mod icmpv6;
+pub mod igmp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod layout;
 pub mod mac;
+pub mod mpls;
 pub mod pcap;
 pub mod pcapng;
+pub mod sctp;
 #[cfg(feature = "proptest")]
 pub mod strategy;
 pub mod tcp;
 pub mod udp;
+pub mod vxlan;
 mod wire;
 
 pub use layout::{L3, L3Kind, L4, L4Kind, Layout, Malformed};

@@ -27,7 +27,7 @@ impl Protocol {
             L4Kind::Tcp => Some(Self::Tcp),
             L4Kind::Udp => Some(Self::Udp),
             L4Kind::Icmpv4 => Some(Self::Icmp),
-            L4Kind::Icmpv6 => None,
+            L4Kind::Icmpv6 | L4Kind::Sctp | L4Kind::Igmp => None,
         }
     }
 

@@ -9,6 +9,7 @@ use super::{combine, ones_complement, pseudo_v4, pseudo_v6, udp};
 use crate::ipv4::{IpProtocol, Ipv4};
 use crate::ipv6::{Ipv6, extensions};
 use crate::layout::{L3Kind, L4Kind, Layout, Malformed};
+use crate::sctp::Sctp;
 
 /// What [`verify`] finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +23,10 @@ pub enum Verdict {
     Wrong {
         /// Whose checksum.
         layer: Layer,
-        /// What the frame says.
-        found: u16,
+        /// What the frame says: 32 bits of SCTP, 16 of the others.
+        found: u32,
         /// What it should say.
-        expected: u16,
+        expected: u32,
     },
     /// The checksums cannot be found.
     Malformed(Malformed),
@@ -44,6 +45,10 @@ pub enum Layer {
     Icmpv4,
     /// ICMP on IPv6.
     Icmpv6,
+    /// SCTP, whose checksum is a CRC32c.
+    Sctp,
+    /// IGMP.
+    Igmp,
 }
 
 impl Verdict {
@@ -61,6 +66,8 @@ impl fmt::Display for Layer {
             Self::Udp => "UDP",
             Self::Icmpv4 => "ICMP",
             Self::Icmpv6 => "ICMPv6",
+            Self::Sctp => "SCTP",
+            Self::Igmp => "IGMP",
         })
     }
 }
@@ -71,14 +78,15 @@ impl fmt::Display for Verdict {
             Self::Correct => f.write_str("checksums correct"),
             Self::Partial => f.write_str("layer 4 checksum not verifiable"),
             Self::Wrong { layer, found, expected } => {
-                write!(f, "{layer} checksum {found:#06x} is wrong, {expected:#06x} would be right")
+                let width = if *layer == Layer::Sctp { 10 } else { 6 };
+                write!(f, "{layer} checksum {found:#0width$x} is wrong, {expected:#0width$x} would be right")
             }
             Self::Malformed(malformed) => malformed.fmt(f),
         }
     }
 }
 
-/// Verifies the IPv4 header checksum and the checksum of TCP, UDP or ICMP of a frame, also behind VLAN tags.
+/// Verifies the IPv4 header checksum and the checksum of TCP, UDP, SCTP, ICMP or IGMP of a frame, also behind VLAN tags.
 ///
 /// UDP on IPv4 may have none; UDP on IPv6 must have one (RFC 8200, section 8.1).
 ///
@@ -100,8 +108,12 @@ impl fmt::Display for Verdict {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn verify(frame: &[u8]) -> Verdict {
-    let layout = Layout::scan(frame);
-    if let Some(covered) = ipv4_header(frame, &layout)
+    verify_at(frame, &Layout::scan(frame))
+}
+
+/// As [`verify`], for bytes that were scanned before.
+pub(crate) fn verify_at(frame: &[u8], layout: &Layout) -> Verdict {
+    if let Some(covered) = ipv4_header(frame, layout)
         && let Some(wrong) = covered.verify(frame)
     {
         return wrong;
@@ -109,7 +121,7 @@ pub fn verify(frame: &[u8]) -> Verdict {
     if let Some(malformed) = layout.malformed {
         return Verdict::Malformed(malformed);
     }
-    match layer_4(frame, &layout) {
+    match layer_4(frame, layout) {
         Ok(Checked::Nothing) => Verdict::Correct,
         Ok(Checked::Elsewhere) => Verdict::Partial,
         Ok(Checked::Here(covered)) => covered.verify(frame).unwrap_or(Verdict::Correct),
@@ -155,26 +167,42 @@ enum Checked {
 
 impl Covered {
     fn verify(&self, frame: &[u8]) -> Option<Verdict> {
-        let found = u16::from_be_bytes([frame[self.field], frame[self.field + 1]]);
-        let sum = combine(self.pseudo, ones_complement(&frame[self.range.clone()]));
-        let absent = self.layer == Layer::Udp && found == 0;
-        if (sum == 0xffff && !absent) || (absent && self.optional) {
-            return None;
-        }
-        Some(Verdict::Wrong { layer: self.layer, found, expected: self.expected(frame) })
+        let (found, wrong) = match self.layer {
+            Layer::Sctp => {
+                let found = u32::from_le_bytes(self.field(frame));
+                (found, found != Sctp::checksum_of(&frame[self.range.clone()]))
+            }
+            _ => {
+                let found = u16::from_be_bytes(self.field(frame));
+                let sum = combine(self.pseudo, ones_complement(&frame[self.range.clone()]));
+                let absent = self.layer == Layer::Udp && found == 0;
+                (found.into(), (sum != 0xffff || absent) && !(absent && self.optional))
+            }
+        };
+        wrong.then(|| Verdict::Wrong { layer: self.layer, found, expected: self.expected(frame) })
     }
 
     fn fill(&self, frame: &mut [u8]) {
         let checksum = self.expected(frame);
-        frame[self.field..self.field + 2].copy_from_slice(&checksum.to_be_bytes());
+        match self.layer {
+            Layer::Sctp => frame[self.field..self.field + 4].copy_from_slice(&checksum.to_le_bytes()),
+            _ => frame[self.field..self.field + 2].copy_from_slice(&(checksum as u16).to_be_bytes()),
+        }
     }
 
-    fn expected(&self, frame: &[u8]) -> u16 {
+    fn expected(&self, frame: &[u8]) -> u32 {
+        if self.layer == Layer::Sctp {
+            return Sctp::checksum_of(&frame[self.range.clone()]);
+        }
         // The field lies at an even distance from the start, so the two sides sum up as words.
         let before = ones_complement(&frame[self.range.start..self.field]);
         let behind = ones_complement(&frame[self.field + 2..self.range.end]);
         let checksum = !combine(self.pseudo, combine(before, behind));
-        if self.layer == Layer::Udp { udp(checksum) } else { checksum }
+        u32::from(if self.layer == Layer::Udp { udp(checksum) } else { checksum })
+    }
+
+    fn field<const N: usize>(&self, frame: &[u8]) -> [u8; N] {
+        std::array::from_fn(|n| frame[self.field + n])
     }
 }
 
@@ -192,7 +220,8 @@ fn layer_4(frame: &[u8], layout: &Layout) -> Result<Checked, Malformed> {
     };
     let (start, mut end) = (usize::from(l4.offset), usize::from(layout.end));
     let packet = &frame[usize::from(l3.offset)..end];
-    if layout.fragment || segments_left(l3.kind, packet) {
+    // The CRC of SCTP covers no address.
+    if layout.fragment || (l4.kind != L4Kind::Sctp && segments_left(l3.kind, packet)) {
         return Ok(Checked::Elsewhere);
     }
     let (layer, protocol, field) = match l4.kind {
@@ -200,6 +229,8 @@ fn layer_4(frame: &[u8], layout: &Layout) -> Result<Checked, Malformed> {
         L4Kind::Udp => (Layer::Udp, IpProtocol::UDP, start + 6),
         L4Kind::Icmpv4 => (Layer::Icmpv4, IpProtocol::ICMPV4, start + 2),
         L4Kind::Icmpv6 => (Layer::Icmpv6, IpProtocol::ICMPV6, start + 2),
+        L4Kind::Sctp => (Layer::Sctp, IpProtocol::SCTP, start + 8),
+        L4Kind::Igmp => (Layer::Igmp, IpProtocol::IGMP, start + 2),
     };
     if layer == Layer::Udp {
         let len = usize::from(u16::from_be_bytes([frame[start + 4], frame[start + 5]]));
@@ -209,7 +240,7 @@ fn layer_4(frame: &[u8], layout: &Layout) -> Result<Checked, Malformed> {
         end = start + len;
     }
     let pseudo = match (l4.kind, Ipv4::ref_from_prefix(packet), Ipv6::ref_from_prefix(packet)) {
-        (L4Kind::Icmpv4, ..) => 0,
+        (L4Kind::Icmpv4 | L4Kind::Sctp | L4Kind::Igmp, ..) => 0,
         (_, Ok((ip, _)), _) if l3.kind == L3Kind::Ipv4 => {
             pseudo_v4(ip.src(), ip.dst(), protocol, (end - start) as u16)
         }
@@ -250,6 +281,22 @@ mod tests {
         *frame.last_mut().unwrap() ^= 1;
         let Verdict::Wrong { layer: Layer::Udp, found, expected } = verify(&frame) else { panic!() };
         assert_eq!(expected, found - 0x100);
+    }
+
+    #[test]
+    fn the_crc_of_sctp_and_the_checksum_of_igmp_are_filled_and_verified() {
+        let stage = Build::ethernet(MacAddr::ZERO, MacAddr::BROADCAST);
+        let stage = stage.ipv4([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+        let sctp = [0, 7, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 11, 0, 0, 4];
+        let igmp = [0x16, 0, 0, 0, 239, 1, 1, 1];
+        for (protocol, packet) in [(IpProtocol::SCTP, &sctp[..]), (IpProtocol::IGMP, &igmp)] {
+            let mut frame = stage.payload(protocol, packet).to_vec().unwrap();
+            let Verdict::Wrong { layer, found: 0, expected } = verify(&frame) else { panic!("{protocol}") };
+            fill(&mut frame).unwrap();
+            assert_eq!(verify(&frame), Verdict::Correct);
+            let right = if layer == Layer::Sctp { Sctp::checksum_of(&sctp) } else { 0xf9fc };
+            assert_eq!(expected, right);
+        }
     }
 
     #[test]

@@ -1,15 +1,17 @@
-//! The internet checksum: whole (RFC 1071), of pseudo-headers, and updated in place (RFC 1624).
+//! The internet checksum: whole (RFC 1071), of pseudo-headers, and updated in place (RFC 1624). And SCTP's, a CRC.
 //!
 //! Numbers are in host byte order, as `header.checksum.get()` returns them. A *sum* is a folded one's complement
 //! sum; a *checksum* is the complement of a sum. Sums of parts are joined by [`combine`], if every part but the
 //! last has an even length.
 
+mod crc32c;
 mod frame;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use zerocopy::network_endian::U16;
 
+pub use self::crc32c::Crc32c;
 pub use self::frame::{Layer, Verdict, fill, verify};
 use crate::ipv4::IpProtocol;
 

@@ -1,6 +1,7 @@
 //! How options of TCP, IPv4 and neighbour discovery are shown.
 
 use std::fmt::{self, Display};
+use std::net::Ipv6Addr;
 
 use crate::icmpv6::ndp::NdpOption;
 use crate::ipv4::Ipv4Option;
@@ -61,6 +62,11 @@ fn ndp(option: &NdpOption<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         NdpOption::Prefix(prefix) => write!(f, "prefix {}/{}", prefix.prefix(), prefix.prefix_len),
         NdpOption::RedirectedHeader(bytes) => write!(f, "redirected header of {} bytes", bytes.len()),
         NdpOption::Mtu(mtu) => write!(f, "mtu {mtu}"),
+        NdpOption::Nonce(nonce) => write!(f, "nonce of {} bytes", nonce.len()),
+        NdpOption::RecursiveDnsServers { servers, .. } => {
+            f.write_str("name servers")?;
+            servers.iter().try_for_each(|&server| write!(f, " {}", Ipv6Addr::from_octets(server)))
+        }
         NdpOption::Other { kind, data } => other(f, *kind, data),
     }
 }

@@ -9,11 +9,13 @@ use super::options::Shown;
 use crate::arp::{Arp, ArpOperation};
 use crate::ethernet::{EtherType, Ethernet, VlanTag};
 use crate::icmpv4::{self, Icmpv4, Icmpv4Type};
-use crate::icmpv6::ndp::NeighbourSolicitation;
+use crate::icmpv6::ndp::{NeighbourSolicitation, Redirect};
 use crate::icmpv6::{self, Icmpv6, Icmpv6Type};
+use crate::igmp::{Igmp, IgmpType};
 use crate::ipv4::Ipv4;
 use crate::ipv6::Ipv6;
 use crate::layout::{L3Kind, L4, L4Kind, Layout};
+use crate::sctp::{self, Sctp};
 use crate::tcp::{self, Tcp};
 use crate::udp::Udp;
 
@@ -75,13 +77,18 @@ fn transport(
     };
     let bytes = &frame[offset.into()..layout.end.into()];
     match kind {
-        L4Kind::Tcp | L4Kind::Udp => {
+        L4Kind::Tcp | L4Kind::Udp | L4Kind::Sctp => {
             let Ok((ports, _)) = Udp::ref_from_prefix(bytes) else { return Ok(()) };
             write!(f, "{version} {src}.{} > {dst}.{}: ", ports.src_port, ports.dst_port)?;
             match Tcp::ref_from_prefix(bytes) {
                 Ok((tcp, _)) if kind == L4Kind::Tcp => segment(tcp, bytes, f)?,
+                _ if kind == L4Kind::Sctp => chunks(&bytes[Sctp::LEN..], f)?,
                 _ => f.write_str("UDP")?,
             }
+        }
+        L4Kind::Igmp => {
+            write!(f, "{version} {src} > {dst}: IGMP ")?;
+            Igmp::ref_from_prefix(bytes).map_or(Ok(()), |(igmp, _)| membership(igmp, f))?;
         }
         L4Kind::Icmpv4 => {
             write!(f, "{version} {src} > {dst}: ICMP ")?;
@@ -114,6 +121,23 @@ fn segment(tcp: &Tcp, bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str(if separator == ", " { "]" } else { "" })
 }
 
+fn chunks(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("SCTP")?;
+    for chunk in sctp::chunks(bytes) {
+        match chunk {
+            Ok(chunk) => write!(f, " [{}]", chunk.kind)?,
+            Err(error) => write!(f, " [malformed: {error}]")?,
+        }
+    }
+    Ok(())
+}
+
+fn membership(igmp: &Igmp, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{}", igmp.igmp_type)?;
+    let of_group = igmp.igmp_type != IgmpType::REPORT_V3 && igmp.group != [0; 4];
+    if of_group { write!(f, " {}", igmp.group()) } else { Ok(()) }
+}
+
 fn message_v4(icmp: &Icmpv4, rest: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{}", icmp.icmp_type)?;
     match icmp.icmp_type {
@@ -121,6 +145,9 @@ fn message_v4(icmp: &Icmpv4, rest: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Re
             write!(f, " id {}, seq {}", icmp.echo_id(), icmp.echo_seq())?;
         }
         Icmpv4Type::UNREACHABLE => write!(f, " ({})", icmpv4::UnreachableCode(icmp.code))?,
+        Icmpv4Type::REDIRECT => {
+            write!(f, " ({}) to {}", icmpv4::RedirectCode(icmp.code), icmp.gateway())?;
+        }
         Icmpv4Type::TIME_EXCEEDED => write!(f, " ({})", icmpv4::TimeExceededCode(icmp.code))?,
         _ => {}
     }
@@ -150,6 +177,11 @@ fn message_v6(icmp: &Icmpv6, message: &[u8], rest: &[u8], f: &mut fmt::Formatter
         Icmpv6Type::NEIGHBOUR_ADVERTISEMENT => {
             if let Ok((neighbour, _)) = NeighbourSolicitation::ref_from_prefix(message) {
                 write!(f, " {} is here", neighbour.target())?;
+            }
+        }
+        Icmpv6Type::REDIRECT => {
+            if let Ok((redirect, _)) = Redirect::ref_from_prefix(message) {
+                write!(f, " {} to {}", redirect.destination(), redirect.target())?;
             }
         }
         _ => {}

@@ -1,5 +1,6 @@
-//! ICMP for IPv6 (RFC 4443) and its neighbour discovery.
+//! ICMP for IPv6 (RFC 4443), its neighbour discovery and its multicast listener discovery.
 
+pub mod mld;
 pub mod ndp;
 
 use zerocopy::network_endian::U16;

@@ -9,7 +9,7 @@ use crate::icmpv6::{TimeExceededCode, UnreachableCode};
 use crate::ipv4::IpProtocol;
 use crate::tcp::TcpFlags;
 
-/// Yields well-formed IPv6 frames: TCP, UDP, ICMPv6, fragments and nothing at all, some with extension headers.
+/// Yields well-formed IPv6 frames: TCP, UDP, SCTP, ICMPv6, fragments and nothing at all, some with extension headers.
 pub fn ipv6_frame() -> impl Strategy<Value = Vec<u8>> {
     let header = (ethernet(), ipv6_addr(), ipv6_addr(), 1_u8.., any::<u8>(), any::<u32>(), chain());
     let body =
@@ -70,6 +70,7 @@ fn write(stage: Ipv6Stage<'_>, transport: &Transport) -> Result<Vec<u8>, Error> 
         Transport::Udp { ports, payload } => stage.udp(ports.0, ports.1).payload(payload).to_vec(),
         Transport::Echo { reply: false, id, seq, payload } => stage.echo_request(*id, *seq, payload).to_vec(),
         Transport::Echo { reply: true, id, seq, payload } => stage.echo_reply(*id, *seq, payload).to_vec(),
+        Transport::Sctp(packet) => stage.payload(IpProtocol::SCTP, packet).to_vec(),
         Transport::Error { exceeded: true, code, quoted } => {
             stage.time_exceeded(TimeExceededCode(*code), quoted).to_vec()
         }

@@ -31,8 +31,9 @@ use crate::arp::{Arp, ArpOperation};
 use crate::build::{Build, EthernetStage};
 use crate::ethernet::EtherType;
 use crate::mac::MacAddr;
+use crate::sctp::Sctp;
 
-/// Yields well-formed frames of all kinds: TCP, UDP, ICMP and fragments on IPv4 and IPv6, ARP, neighbour discovery,
+/// Yields well-formed frames of all kinds: TCP, UDP, SCTP, ICMP and fragments on IPv4 and IPv6, ARP, neighbour discovery,
 /// with up to two VLAN tags, options and extension headers.
 pub fn frame() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![4 => ipv4_frame(), 4 => ipv6_frame(), 1 => arp_frame(), 1 => ndp_frame()]
@@ -101,6 +102,7 @@ enum Transport {
     Tcp { ports: (u16, u16), seq: u32, ack: u32, flags: u8, options: Vec<u8>, payload: Vec<u8> },
     Udp { ports: (u16, u16), payload: Vec<u8> },
     Echo { reply: bool, id: u16, seq: u16, payload: Vec<u8> },
+    Sctp(Vec<u8>),
     Error { exceeded: bool, code: u8, quoted: Vec<u8> },
 }
 
@@ -114,9 +116,25 @@ fn transport() -> impl Strategy<Value = Transport> {
         3 => (ports(), payload()).prop_map(|(ports, payload)| Transport::Udp { ports, payload }),
         1 => (any::<bool>(), any::<u16>(), any::<u16>(), payload())
             .prop_map(|(reply, id, seq, payload)| Transport::Echo { reply, id, seq, payload }),
+        1 => sctp_packet().prop_map(Transport::Sctp),
         1 => (any::<bool>(), 0_u8..2, vec(any::<u8>(), 28..100))
             .prop_map(|(exceeded, code, quoted)| Transport::Error { exceeded, code, quoted }),
     ]
+}
+
+/// Yields SCTP packets of whole chunks.
+fn sctp_packet() -> impl Strategy<Value = Vec<u8>> {
+    let chunk = (any::<[u8; 2]>(), vec(any::<u8>(), 0..40)).prop_map(|([kind, flags], data)| {
+        let len = data.len() as u8 + 4;
+        let padding = data.len().next_multiple_of(4) - data.len();
+        [&[kind, flags, 0, len][..], &data, &[0; 3][..padding]].concat()
+    });
+    (any::<[u8; 8]>(), vec(chunk, 1..4)).prop_map(|(header, chunks)| {
+        let mut packet = [&header[..], &[0; 4], &chunks.concat()].concat();
+        let checksum = Sctp::checksum_of(&packet);
+        packet[8..12].copy_from_slice(&checksum.to_le_bytes());
+        packet
+    })
 }
 
 /// Yields well-formed TCP options of at most 40 bytes.

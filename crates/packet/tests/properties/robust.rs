@@ -6,9 +6,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rackless_packet::build::{Build, may_answer_with_error};
 use rackless_packet::checksum::{self, Change, Verdict, fill, internet, verify};
-use rackless_packet::icmpv6::ndp;
+use rackless_packet::gre::Gre;
+use rackless_packet::gtpu::{self, GtpU};
+use rackless_packet::icmpv6::{mld, ndp};
 use rackless_packet::ipv4::IpProtocol;
-use rackless_packet::{Layout, MacAddr, dissect, ipv4, ipv6, strategy, tcp};
+use rackless_packet::ipv6::Srh;
+use rackless_packet::{Layout, MacAddr, dissect, igmp, ipv4, ipv6, mpls, sctp, strategy, tcp};
+use zerocopy::FromBytes;
 use zerocopy::network_endian::U16;
 
 proptest! {
@@ -46,6 +50,34 @@ proptest! {
         prop_assert!(tcp::options(&bytes).count() <= bytes.len());
         prop_assert!(ndp::options(&bytes).count() <= bytes.len());
         prop_assert!(ipv6::extensions(IpProtocol(first), &bytes).count() <= ipv6::MAX_EXTENSIONS + 1);
+        prop_assert!(mpls::stack(&bytes).count() <= mpls::MAX_LABELS + 1);
+        prop_assert!(sctp::chunks(&bytes).count() <= bytes.len().div_ceil(4));
+        prop_assert!(igmp::records::<4>(&bytes, u16::MAX).count() <= bytes.len() / 8 + 1);
+        prop_assert!(mld::records(&bytes, u16::MAX).count() <= bytes.len() / 20 + 1);
+        let gtpu = GtpU { flags: first, ..GtpU::new(1, 0) };
+        prop_assert!(gtpu.extensions(&bytes).count() <= gtpu::MAX_EXTENSIONS + 1);
+    }
+
+    #[test]
+    fn optional_fields_are_read_from_any_bytes(bytes in vec(any::<u8>(), 0..64)) {
+        if let Ok((gre, rest)) = Gre::ref_from_prefix(&bytes) {
+            prop_assert_eq!(gre.checksum(rest).is_some(), gre.has(Gre::CHECKSUM) && rest.len() >= 4);
+            prop_assert_eq!(gre.key(rest).is_none() || gre.has(Gre::KEY), true);
+            prop_assert!(gre.sequence(rest).is_none() || bytes.len() >= gre.header_len());
+        }
+        if let Ok((gtpu, rest)) = GtpU::ref_from_prefix(&bytes) {
+            let optional = (gtpu.sequence(rest), gtpu.n_pdu(rest), gtpu.first_extension(rest));
+            prop_assert!(gtpu.has_optional() && rest.len() >= 4 || optional == (None, None, None));
+        }
+        if let Some(srh) = Srh::parse(&bytes) {
+            prop_assert!(srh.last().is_some() && srh.tlvs().count() <= bytes.len());
+        }
+        if let Ok((query, rest)) = igmp::Query::ref_from_prefix(&bytes) {
+            prop_assert!(query.sources(rest).is_none_or(|sources| sources.len() * 4 <= rest.len()));
+        }
+        if let Ok((query, rest)) = mld::Query::ref_from_prefix(&bytes) {
+            prop_assert!(query.sources(rest).is_none_or(|sources| sources.len() * 16 <= rest.len()));
+        }
     }
 
     #[test]

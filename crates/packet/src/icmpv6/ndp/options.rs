@@ -1,140 +1,11 @@
-//! Neighbour discovery (RFC 4861): the messages behind the ICMPv6 header, and their options.
-//!
-//! Each struct starts with the ICMPv6 type and is followed by options.
+//! The options of neighbour discovery (RFC 4861, section 4.6).
 
 use std::net::Ipv6Addr;
 
-use zerocopy::network_endian::{U16, U32};
+use zerocopy::network_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::Icmpv6Type;
 use crate::mac::MacAddr;
-
-/// "Who has `target`?" (section 4.3)
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-pub struct NeighbourSolicitation {
-    /// [`Icmpv6Type::NEIGHBOUR_SOLICITATION`].
-    pub icmp_type: Icmpv6Type,
-    /// 0.
-    pub code: u8,
-    /// The ICMPv6 checksum.
-    pub checksum: U16,
-    /// 0.
-    pub reserved: U32,
-    /// The address asked for.
-    pub target: [u8; 16],
-}
-
-/// "I have `target`." (section 4.4)
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-pub struct NeighbourAdvertisement {
-    /// [`Icmpv6Type::NEIGHBOUR_ADVERTISEMENT`].
-    pub icmp_type: Icmpv6Type,
-    /// 0.
-    pub code: u8,
-    /// The ICMPv6 checksum.
-    pub checksum: U16,
-    /// The flags in the high three bits; see [`NeighbourAdvertisement::ROUTER`] and its siblings.
-    pub flags: U32,
-    /// The address that the sender has.
-    pub target: [u8; 16],
-}
-
-/// "Are there routers?" (section 4.1)
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-pub struct RouterSolicitation {
-    /// [`Icmpv6Type::ROUTER_SOLICITATION`].
-    pub icmp_type: Icmpv6Type,
-    /// 0.
-    pub code: u8,
-    /// The ICMPv6 checksum.
-    pub checksum: U16,
-    /// 0.
-    pub reserved: U32,
-}
-
-/// "I am a router." (section 4.2)
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-pub struct RouterAdvertisement {
-    /// [`Icmpv6Type::ROUTER_ADVERTISEMENT`].
-    pub icmp_type: Icmpv6Type,
-    /// 0.
-    pub code: u8,
-    /// The ICMPv6 checksum.
-    pub checksum: U16,
-    /// The hop limit that hosts should use, 0 for no advice.
-    pub hop_limit: u8,
-    /// Managed (0x80) and other (0x40) configuration.
-    pub flags: u8,
-    /// For how many seconds this is a default router.
-    pub lifetime_s: U16,
-    /// For how many milliseconds a neighbour counts as reachable, 0 for no advice.
-    pub reachable_ms: U32,
-    /// The time between solicitations in milliseconds, 0 for no advice.
-    pub retransmit_ms: U32,
-}
-
-const _: () = assert!(
-    size_of::<NeighbourSolicitation>() == NeighbourSolicitation::LEN
-        && size_of::<NeighbourAdvertisement>() == NeighbourAdvertisement::LEN
-        && size_of::<RouterSolicitation>() == RouterSolicitation::LEN
-        && size_of::<RouterAdvertisement>() == RouterAdvertisement::LEN
-);
-
-impl NeighbourSolicitation {
-    /// The length in bytes without options.
-    pub const LEN: usize = 24;
-
-    /// Returns the address asked for.
-    pub const fn target(&self) -> Ipv6Addr {
-        Ipv6Addr::from_octets(self.target)
-    }
-}
-
-impl NeighbourAdvertisement {
-    /// The length in bytes without options.
-    pub const LEN: usize = 24;
-    /// The flag of a router.
-    pub const ROUTER: u32 = 0x8000_0000;
-    /// The flag of an answer to a solicitation.
-    pub const SOLICITED: u32 = 0x4000_0000;
-    /// The flag that lets the receiver replace what it knows.
-    pub const OVERRIDE: u32 = 0x2000_0000;
-
-    /// Returns the address that the sender has.
-    pub const fn target(&self) -> Ipv6Addr {
-        Ipv6Addr::from_octets(self.target)
-    }
-
-    /// Returns whether the sender is a router.
-    pub fn is_router(&self) -> bool {
-        self.flags.get() & Self::ROUTER != 0
-    }
-
-    /// Returns whether this answers a solicitation.
-    pub fn is_solicited(&self) -> bool {
-        self.flags.get() & Self::SOLICITED != 0
-    }
-
-    /// Returns whether the receiver should replace what it knows.
-    pub fn is_override(&self) -> bool {
-        self.flags.get() & Self::OVERRIDE != 0
-    }
-}
-
-impl RouterSolicitation {
-    /// The length in bytes without options.
-    pub const LEN: usize = 8;
-}
-
-impl RouterAdvertisement {
-    /// The length in bytes without options.
-    pub const LEN: usize = 16;
-}
 
 /// A prefix on the link (section 4.6.2), all 32 bytes of the option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -161,6 +32,16 @@ pub struct PrefixInformation {
 const _: () = assert!(size_of::<PrefixInformation>() == 32);
 
 impl PrefixInformation {
+    /// Returns whether addresses of the prefix are neighbours.
+    pub const fn is_on_link(&self) -> bool {
+        self.flags & 0x80 != 0
+    }
+
+    /// Returns whether hosts may make addresses of the prefix.
+    pub const fn is_autonomous(&self) -> bool {
+        self.flags & 0x40 != 0
+    }
+
     /// Returns the prefix.
     pub const fn prefix(&self) -> Ipv6Addr {
         Ipv6Addr::from_octets(self.prefix)
@@ -181,6 +62,15 @@ pub enum NdpOption<'a> {
     RedirectedHeader(&'a [u8]),
     /// The MTU of the link.
     Mtu(u32),
+    /// A random number that tells answers from others (RFC 3971, section 5.3.2).
+    Nonce(&'a [u8]),
+    /// The servers to ask for names (RFC 8106, section 5.1).
+    RecursiveDnsServers {
+        /// For how many seconds, all ones for ever.
+        lifetime_s: u32,
+        /// Their addresses.
+        servers: &'a [[u8; 16]],
+    },
     /// Any other option, or one of the above with an unusual length.
     Other {
         /// The option's number.
@@ -232,6 +122,11 @@ impl<'a> Iterator for Options<'a> {
             [1, 1, a, b, c, d, e, f] => NdpOption::SourceLinkLayer(MacAddr([a, b, c, d, e, f])),
             [2, 1, a, b, c, d, e, f] => NdpOption::TargetLinkLayer(MacAddr([a, b, c, d, e, f])),
             [5, 1, _, _, a, b, c, d] => NdpOption::Mtu(u32::from_be_bytes([a, b, c, d])),
+            [14, _, ref nonce @ ..] => NdpOption::Nonce(nonce),
+            [25, units, _, _, a, b, c, d, ref rest @ ..] if units >= 3 && units % 2 == 1 => {
+                let lifetime_s = u32::from_be_bytes([a, b, c, d]);
+                NdpOption::RecursiveDnsServers { lifetime_s, servers: rest.as_chunks().0 }
+            }
             [4, _, ..] => NdpOption::RedirectedHeader(&option[8..]),
             [kind, ..] => match PrefixInformation::ref_from_bytes(option) {
                 Ok(prefix) if kind == 3 => NdpOption::Prefix(prefix),
@@ -265,5 +160,15 @@ mod tests {
     fn an_option_of_length_zero_ends_the_walk_with_an_error() {
         let found: Vec<_> = options(&[1, 1, 2, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0]).skip(1).collect();
         assert_eq!(found, [Err(NdpOptionError { offset: 8 })]);
+    }
+
+    #[test]
+    fn name_servers_and_nonces_are_read() {
+        let bytes = [&[25, 3, 0, 0, 0, 0, 0, 60][..], &[7; 16], &[14, 1, 1, 2, 3, 4, 5, 6]].concat();
+        let found: Vec<_> = options(&bytes).map(Result::unwrap).collect();
+        assert_eq!(found[0], NdpOption::RecursiveDnsServers { lifetime_s: 60, servers: &[[7; 16]] });
+        assert_eq!(found[1], NdpOption::Nonce(&[1, 2, 3, 4, 5, 6]));
+        let even = [&[25, 2][..], &[0; 14]].concat();
+        assert_eq!(options(&even).next(), Some(Ok(NdpOption::Other { kind: 25, data: &[0; 14] })));
     }
 }

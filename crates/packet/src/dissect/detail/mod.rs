@@ -1,20 +1,22 @@
 //! A frame with all its fields.
 
+mod icmp;
+
 use std::fmt::{self, Display};
+use std::net::Ipv6Addr;
 
 use zerocopy::FromBytes;
 
+use self::icmp::{icmpv4, icmpv6, igmp};
 use super::options::Shown;
 use super::{Fault, hexdump};
 use crate::arp::Arp;
 use crate::checksum::{Verdict, verify};
 use crate::ethernet::{Ethernet, VlanTag};
-use crate::icmpv4::{self, Icmpv4, Icmpv4Type};
-use crate::icmpv6::ndp::{self, NeighbourAdvertisement, RouterAdvertisement};
-use crate::icmpv6::{self, Icmpv6, Icmpv6Type};
 use crate::ipv4::{self, Ipv4};
 use crate::ipv6::{self, Fragment, Ipv6};
 use crate::layout::{L3Kind, L4Kind, Layout};
+use crate::sctp::{self, Sctp};
 use crate::tcp::{self, Tcp};
 use crate::udp::Udp;
 
@@ -41,6 +43,8 @@ pub(super) fn write(frame: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
             L4Kind::Udp => udp(bytes, offset, &mut out)?,
             L4Kind::Icmpv4 => icmpv4(bytes, offset, &mut out)?,
             L4Kind::Icmpv6 => icmpv6(bytes, offset, &mut out)?,
+            L4Kind::Sctp => sctp(bytes, offset, &mut out)?,
+            L4Kind::Igmp => igmp(bytes, offset, &mut out)?,
         }
     }
     let payload = &frame[layout.payload_range()];
@@ -69,6 +73,10 @@ impl Lines<'_, '_> {
 
     fn field(&mut self, name: &str, value: impl Display) -> fmt::Result {
         writeln!(self.0, "  {name}: {value}")
+    }
+
+    fn each(&mut self, name: &str, values: impl IntoIterator<Item = impl Display>) -> fmt::Result {
+        values.into_iter().try_for_each(|value| self.field(name, value))
     }
 
     fn option<E: Display>(&mut self, option: Result<Shown<'_>, E>) -> fmt::Result {
@@ -140,6 +148,10 @@ fn ipv6(packet: &[u8], offset: usize, out: &mut Lines<'_, '_>) -> fmt::Result {
         out.header(format_args!("{} header", header.protocol), offset + Ipv6::LEN + header.offset)?;
         out.field("next header", Named(header.next_header, header.next_header.0.into()))?;
         out.field("length", header.bytes.len())?;
+        if let Some(srh) = header.segment_routing() {
+            out.field("segments left", srh.header.segments_left)?;
+            out.each("segment", srh.segments.iter().copied().map(Ipv6Addr::from_octets))?;
+        }
         match Fragment::ref_from_bytes(header.bytes) {
             Ok(fragment) if header.protocol == ipv4::IpProtocol::FRAGMENT => {
                 out.field("offset", fragment.offset())?;
@@ -177,83 +189,20 @@ fn udp(bytes: &[u8], offset: usize, out: &mut Lines<'_, '_>) -> fmt::Result {
     out.field("checksum", format_args!("{:#06x}", udp.checksum.get()))
 }
 
-fn icmpv4(bytes: &[u8], offset: usize, out: &mut Lines<'_, '_>) -> fmt::Result {
-    let Ok((icmp, _)) = Icmpv4::ref_from_prefix(bytes) else { return Ok(()) };
-    out.header("ICMP", offset)?;
-    out.field("type", Named(icmp.icmp_type, icmp.icmp_type.0.into()))?;
-    match icmp.icmp_type {
-        Icmpv4Type::UNREACHABLE => {
-            out.field("code", Named(icmpv4::UnreachableCode(icmp.code), icmp.code.into()))?;
-            out.field("mtu", icmp.mtu())?;
+fn sctp(bytes: &[u8], offset: usize, out: &mut Lines<'_, '_>) -> fmt::Result {
+    let Ok((sctp, rest)) = Sctp::ref_from_prefix(bytes) else { return Ok(()) };
+    out.header("SCTP", offset)?;
+    out.field("src port", sctp.src_port)?;
+    out.field("dst port", sctp.dst_port)?;
+    out.field("verification tag", format_args!("{:#010x}", sctp.verification_tag.get()))?;
+    out.field("checksum", format_args!("{:#010x}", sctp.checksum.get()))?;
+    for chunk in sctp::chunks(rest) {
+        match chunk {
+            Ok(chunk) => out.field("chunk", format_args!("{} of {} bytes", chunk.kind, chunk.data.len()))?,
+            Err(error) => out.field("malformed", error)?,
         }
-        Icmpv4Type::TIME_EXCEEDED => {
-            out.field("code", Named(icmpv4::TimeExceededCode(icmp.code), icmp.code.into()))?;
-        }
-        _ => out.field("code", icmp.code)?,
-    }
-    out.field("checksum", format_args!("{:#06x}", icmp.checksum.get()))?;
-    if matches!(icmp.icmp_type, Icmpv4Type::ECHO_REQUEST | Icmpv4Type::ECHO_REPLY) {
-        out.field("identifier", icmp.echo_id())?;
-        out.field("sequence number", icmp.echo_seq())?;
     }
     Ok(())
-}
-
-fn icmpv6(bytes: &[u8], offset: usize, out: &mut Lines<'_, '_>) -> fmt::Result {
-    let Ok((icmp, _)) = Icmpv6::ref_from_prefix(bytes) else { return Ok(()) };
-    out.header("ICMPv6", offset)?;
-    out.field("type", Named(icmp.icmp_type, icmp.icmp_type.0.into()))?;
-    match icmp.icmp_type {
-        Icmpv6Type::UNREACHABLE => {
-            out.field("code", Named(icmpv6::UnreachableCode(icmp.code), icmp.code.into()))?;
-        }
-        Icmpv6Type::TIME_EXCEEDED => {
-            out.field("code", Named(icmpv6::TimeExceededCode(icmp.code), icmp.code.into()))?;
-        }
-        _ => out.field("code", icmp.code)?,
-    }
-    out.field("checksum", format_args!("{:#06x}", icmp.checksum.get()))?;
-    match icmp.icmp_type {
-        Icmpv6Type::ECHO_REQUEST | Icmpv6Type::ECHO_REPLY => {
-            out.field("identifier", icmp.echo_id())?;
-            out.field("sequence number", icmp.echo_seq())
-        }
-        Icmpv6Type::PACKET_TOO_BIG => out.field("mtu", icmp.mtu()),
-        Icmpv6Type::NEIGHBOUR_SOLICITATION | Icmpv6Type::NEIGHBOUR_ADVERTISEMENT => neighbour(bytes, out),
-        Icmpv6Type::ROUTER_ADVERTISEMENT => router(bytes, out),
-        Icmpv6Type::ROUTER_SOLICITATION => ndp_options(&bytes[Icmpv6::LEN..], out),
-        _ => Ok(()),
-    }
-}
-
-fn neighbour(bytes: &[u8], out: &mut Lines<'_, '_>) -> fmt::Result {
-    // A solicitation has the same fields, with no flags.
-    let Ok((message, options)) = NeighbourAdvertisement::ref_from_prefix(bytes) else {
-        return out.field("malformed", "the message is cut short");
-    };
-    if message.icmp_type == Icmpv6Type::NEIGHBOUR_ADVERTISEMENT {
-        out.field("router", message.is_router())?;
-        out.field("solicited", message.is_solicited())?;
-        out.field("override", message.is_override())?;
-    }
-    out.field("target", message.target())?;
-    ndp_options(options, out)
-}
-
-fn router(bytes: &[u8], out: &mut Lines<'_, '_>) -> fmt::Result {
-    let Ok((message, options)) = RouterAdvertisement::ref_from_prefix(bytes) else {
-        return out.field("malformed", "the message is cut short");
-    };
-    out.field("hop limit", message.hop_limit)?;
-    out.field("flags", format_args!("{:#04x}", message.flags))?;
-    out.field("lifetime in s", message.lifetime_s)?;
-    out.field("reachable time in ms", message.reachable_ms)?;
-    out.field("retransmit time in ms", message.retransmit_ms)?;
-    ndp_options(options, out)
-}
-
-fn ndp_options(bytes: &[u8], out: &mut Lines<'_, '_>) -> fmt::Result {
-    ndp::options(bytes).try_for_each(|option| out.option(option.map(Shown::Ndp)))
 }
 
 /// A name and its number.

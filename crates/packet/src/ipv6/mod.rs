@@ -1,10 +1,13 @@
-//! IPv6 headers and extension headers (RFC 8200).
+//! IPv6 headers and extension headers (RFC 8200), and the segment routing header (RFC 8754).
+
+mod srh;
 
 use std::net::Ipv6Addr;
 
 use zerocopy::network_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+pub use self::srh::{SegmentRouting, Srh, Tlv};
 use crate::ipv4::IpProtocol;
 
 /// The fixed IPv6 header.
