@@ -32,6 +32,7 @@
 //! | [`tcp`], [`udp`], [`sctp`] | the transport layer |
 //! | [`gre`], [`vxlan`], [`gtpu`] | the headers of tunnels |
 //! | [`layout`] | where the headers of a frame lie, in one pass |
+//! | [`tunnel`] | what a frame carries in a tunnel |
 //! | [`checksum`] | whole, updated in place, and those of a frame verified or filled in |
 //! | [`build`] | frames from parts, by a typestate, into a slice or a vector |
 //! | [`dissect`] | frames as text |
@@ -39,7 +40,7 @@
 //! | `strategy` (feature `proptest`) | frames for property tests, well-formed and not |
 //!
 //! It does not allocate on the data path, open files or sockets, know the time, or keep state: no reassembly, no
-//! streams, no tunnels, no ESP. It does not compute a layer 4 checksum behind a routing header with segments left,
+//! streams, no ESP. It does not compute a layer 4 checksum behind a routing header with segments left,
 //! whose pseudo-header needs the final destination. Fuzz targets for its parsers lie in `fuzz/`.
 
 #![forbid(unsafe_code)]
@@ -67,6 +68,7 @@ pub mod sctp;
 #[cfg(feature = "proptest")]
 pub mod strategy;
 pub mod tcp;
+pub mod tunnel;
 pub mod udp;
 pub mod vxlan;
 mod wire;

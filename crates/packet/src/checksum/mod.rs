@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use zerocopy::network_endian::U16;
 
 pub use self::crc32c::Crc32c;
+pub(crate) use self::frame::verify_at;
 pub use self::frame::{Layer, Verdict, fill, verify};
 use crate::ipv4::IpProtocol;
 

@@ -1,6 +1,6 @@
 //! Prints packets for people: one line ([`summary`]), all fields ([`detail`]), or the bytes ([`hexdump`]).
 //!
-//! Any bytes can be printed. What is malformed is told with the offset where it starts; what is printed up to there
+//! Any bytes can be printed. What a tunnel carries is printed, too, but not what a tunnel in that carries. What is malformed is told with the offset where it starts; what is printed up to there
 //! is right. The text is for reading and may change; programs read [`crate::layout::Layout`] instead.
 //!
 //! # Examples
@@ -19,10 +19,12 @@
 mod detail;
 mod options;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::{self, Display};
 
-use crate::checksum::{Verdict, verify};
+use crate::checksum::{Verdict, verify_at};
 use crate::layout::{Layout, Malformed};
 
 /// Shows a frame on one line, much as tcpdump does.
@@ -76,16 +78,16 @@ enum Fault {
 }
 
 impl Fault {
-    fn find(frame: &[u8], layout: &Layout) -> Option<Self> {
-        if let Some(malformed) = layout.malformed {
+    /// Looks at a frame that starts at byte `base` of what is shown.
+    fn find(frame: &[u8], layout: &Layout, base: usize) -> Option<Self> {
+        let malformed =
+            |malformed, offset: u16| Self::Malformed { malformed, offset: base + usize::from(offset) };
+        if let Some(fault) = layout.malformed {
             // The scan leaves `payload` at the header that it could not read.
-            return Some(Self::Malformed { malformed, offset: layout.payload.into() });
+            return Some(malformed(fault, layout.payload));
         }
-        match verify(frame) {
-            Verdict::Malformed(malformed) => {
-                let offset = layout.l4.map_or(0, |l4| l4.offset).into();
-                Some(Self::Malformed { malformed, offset })
-            }
+        match verify_at(frame, layout) {
+            Verdict::Malformed(fault) => Some(malformed(fault, layout.l4.map_or(0, |l4| l4.offset))),
             wrong @ Verdict::Wrong { .. } => Some(Self::Checksum(wrong)),
             Verdict::Correct | Verdict::Partial => None,
         }
@@ -98,93 +100,5 @@ impl Display for Fault {
             Self::Malformed { malformed, offset } => write!(f, "malformed at byte {offset}: {malformed}"),
             Self::Checksum(verdict) => verdict.fmt(f),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::build::Build;
-    use crate::icmpv6::TimeExceededCode;
-    use crate::mac::MacAddr;
-    use crate::tcp::TcpFlags;
-
-    const A: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
-    const B: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
-
-    fn syn() -> Vec<u8> {
-        let syn = Build::ethernet(A, B).vlan(7).ipv6("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap());
-        let syn = syn.tcp(40000, 80).flags(TcpFlags::SYN).options(&[2, 4, 5, 180, 1, 3, 3, 7]);
-        syn.to_vec().unwrap()
-    }
-
-    #[test]
-    fn a_segment_is_one_line() {
-        assert_eq!(
-            summary(&syn()).to_string(),
-            "02:00:00:00:00:01 > 02:00:00:00:00:02, vlan 7, IPv6 fd00::1.40000 > fd00::2.80: \
-             TCP SYN, seq 0, win 65535, options [mss 1460, nop, wscale 7], length 0"
-        );
-    }
-
-    #[test]
-    fn what_is_malformed_is_told_with_its_place() {
-        let mut frame = syn();
-        let cut = summary(&frame[..frame.len() - 1]).to_string();
-        assert!(cut.ends_with("[malformed at byte 18: IPv6 payload length beyond the frame]"), "{cut}");
-        frame[70] = 0x40;
-        let wrong = detail(&frame).to_string();
-        assert!(
-            wrong.ends_with("malformed at byte 58: layer 4 header cut short or its length wrong\n"),
-            "{wrong}"
-        );
-        frame[70] = 0x70;
-        frame[60] ^= 1;
-        let wrong = summary(&frame).to_string();
-        assert!(wrong.contains("[TCP checksum 0x") && wrong.ends_with("would be right]"), "{wrong}");
-        assert_eq!(
-            summary(&[]).to_string(),
-            "0 bytes [malformed at byte 0: frame shorter than an Ethernet header]"
-        );
-    }
-
-    #[test]
-    fn an_error_shows_the_packet_that_it_quotes() {
-        let quoted = syn();
-        let error = Build::ethernet(B, A).ipv6("fd00::fe".parse().unwrap(), "fd00::1".parse().unwrap());
-        let error = error.time_exceeded(TimeExceededCode::HOP_LIMIT, &quoted[18..]).to_vec().unwrap();
-        assert_eq!(
-            summary(&error).to_string(),
-            "02:00:00:00:00:02 > 02:00:00:00:00:01, IPv6 fd00::fe > fd00::1: ICMPv6 time exceeded \
-             (hop limit exceeded in transit) about fd00::1 > fd00::2 TCP, length 68"
-        );
-    }
-
-    #[test]
-    fn the_detail_names_all_fields() {
-        let text = detail(&syn()).to_string();
-        for line in [
-            "Ethernet at 0",
-            "  dst: 02:00:00:00:00:02",
-            "VLAN tag at 14",
-            "  vid: 7",
-            "IPv6 at 18",
-            "  hop limit: 64",
-            "TCP at 58",
-            "  flags: SYN",
-            "  option: mss 1460",
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
-        }
-    }
-
-    #[test]
-    fn bytes_are_dumped_in_rows() {
-        let bytes: Vec<u8> = (0x3e..0x50).collect();
-        assert_eq!(
-            hexdump(&bytes).to_string(),
-            "0000  3e 3f 40 41 42 43 44 45  46 47 48 49 4a 4b 4c 4d  >?@ABCDEFGHIJKLM\n\
-             0010  4e 4f                                             NO\n"
-        );
     }
 }

@@ -17,23 +17,38 @@ use crate::ipv6::Ipv6;
 use crate::layout::{L3Kind, L4, L4Kind, Layout};
 use crate::sctp::{self, Sctp};
 use crate::tcp::{self, Tcp};
+use crate::tunnel::Inner;
 use crate::udp::Udp;
 
 pub(super) fn write(frame: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let layout = Layout::scan(frame);
-    match Ethernet::ref_from_prefix(frame) {
-        Ok((ethernet, rest)) => {
-            write!(f, "{} > {}, ", ethernet.src, ethernet.dst)?;
-            for tag in rest.as_chunks::<4>().0.iter().take(layout.vlans.into()) {
-                if let Ok(tag) = VlanTag::ref_from_bytes(tag) {
-                    write!(f, "vlan {}, ", tag.vid())?;
-                }
-            }
-            network(frame, &layout, f)?;
-        }
-        Err(_) => write!(f, "{} bytes", frame.len())?,
+    link(frame, &layout, f)?;
+    fault(frame, &layout, 0, f)?;
+    let Some(tunnel) = layout.tunnel(frame) else { return Ok(()) };
+    write!(f, " | {} | ", tunnel.kind)?;
+    let (inner, layout) = (tunnel.bytes(frame), tunnel.layout(frame));
+    match tunnel.carries {
+        Inner::Ethernet => link(inner, &layout, f)?,
+        Inner::Ipv4 | Inner::Ipv6 => network(inner, &layout, f)?,
     }
-    match Fault::find(frame, &layout) {
+    fault(inner, &layout, tunnel.inner.into(), f)
+}
+
+fn link(frame: &[u8], layout: &Layout, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Ok((ethernet, rest)) = Ethernet::ref_from_prefix(frame) else {
+        return write!(f, "{} bytes", frame.len());
+    };
+    write!(f, "{} > {}, ", ethernet.src, ethernet.dst)?;
+    for tag in rest.as_chunks::<4>().0.iter().take(layout.vlans.into()) {
+        if let Ok(tag) = VlanTag::ref_from_bytes(tag) {
+            write!(f, "vlan {}, ", tag.vid())?;
+        }
+    }
+    network(frame, layout, f)
+}
+
+fn fault(frame: &[u8], layout: &Layout, base: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match Fault::find(frame, layout, base) {
         Some(fault) => write!(f, " [{fault}]"),
         None => Ok(()),
     }

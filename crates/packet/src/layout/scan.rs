@@ -24,6 +24,21 @@ impl Layout {
         Self::scan_common(frame).unwrap_or_else(|| Self::scan_any(frame))
     }
 
+    /// Finds the headers of an IPv4 or IPv6 packet that no Ethernet header precedes; offsets count from its first byte.
+    pub fn scan_packet(packet: &[u8]) -> Self {
+        let packet = &packet[..packet.len().min(usize::from(u16::MAX))];
+        let mut layout = Self { end: packet.len() as u16, ..Self::EMPTY };
+        let scanned = if packet.first().is_some_and(|byte| byte >> 4 == 6) {
+            layout.ether_type = EtherType::IPV6;
+            layout.scan_ipv6(packet, 0)
+        } else {
+            layout.ether_type = EtherType::IPV4;
+            layout.scan_ipv4(packet, 0)
+        };
+        layout.malformed = scanned.err();
+        layout
+    }
+
     /// As [`Layout::scan`], written to its place field by field: whoever reads a field next does not wait for a copy
     /// of the whole.
     #[inline]

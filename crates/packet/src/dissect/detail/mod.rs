@@ -1,6 +1,7 @@
 //! A frame with all its fields.
 
 mod icmp;
+mod tunnel;
 
 use std::fmt::{self, Display};
 use std::net::Ipv6Addr;
@@ -8,10 +9,11 @@ use std::net::Ipv6Addr;
 use zerocopy::FromBytes;
 
 use self::icmp::{icmpv4, icmpv6, igmp};
+use self::tunnel::tunnel_headers;
 use super::options::Shown;
 use super::{Fault, hexdump};
 use crate::arp::Arp;
-use crate::checksum::{Verdict, verify};
+use crate::checksum::{Verdict, verify_at};
 use crate::ethernet::{Ethernet, VlanTag};
 use crate::ipv4::{self, Ipv4};
 use crate::ipv6::{self, Fragment, Ipv6};
@@ -22,57 +24,90 @@ use crate::udp::Udp;
 
 pub(super) fn write(frame: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let layout = Layout::scan(frame);
-    let mut out = Lines(f);
-    if let Ok((header, rest)) = Ethernet::ref_from_prefix(frame) {
-        ethernet(header, rest, &layout, &mut out)?;
+    let mut out = Lines { f, base: 0 };
+    headers(frame, &layout, &mut out)?;
+    let tunnel = layout.tunnel(frame);
+    match tunnel {
+        Some(tunnel) => tunnel_headers(frame, &layout, &tunnel, &mut out)?,
+        None => payload(frame, &layout, &mut out)?,
+    }
+    padding(frame, &layout, &mut out)?;
+    fault(frame, &layout, &mut out)?;
+    let Some(tunnel) = tunnel else { return Ok(()) };
+    out.base = tunnel.inner.into();
+    let (inner, layout) = (tunnel.bytes(frame), tunnel.layout(frame));
+    headers(inner, &layout, &mut out)?;
+    payload(inner, &layout, &mut out)?;
+    padding(inner, &layout, &mut out)?;
+    fault(inner, &layout, &mut out)
+}
+
+fn headers(frame: &[u8], layout: &Layout, out: &mut Lines<'_, '_>) -> fmt::Result {
+    if let Ok((header, rest)) = Ethernet::ref_from_prefix(frame)
+        && layout.l2_len > 0
+    {
+        ethernet(header, rest, layout, out)?;
     }
     if let Some(l3) = layout.l3 {
         let offset = usize::from(l3.offset);
         let packet = &frame[offset..layout.end.into()];
         match l3.kind {
-            L3Kind::Arp => arp(packet, offset, &mut out)?,
-            L3Kind::Ipv4 => ipv4(packet, offset, &mut out)?,
-            L3Kind::Ipv6 => ipv6(packet, offset, &mut out)?,
+            L3Kind::Arp => arp(packet, offset, out)?,
+            L3Kind::Ipv4 => ipv4(packet, offset, out)?,
+            L3Kind::Ipv6 => ipv6(packet, offset, out)?,
         }
     }
-    if let Some(l4) = layout.l4 {
-        let offset = usize::from(l4.offset);
-        let bytes = &frame[offset..layout.end.into()];
-        match l4.kind {
-            L4Kind::Tcp => tcp(bytes, offset, &mut out)?,
-            L4Kind::Udp => udp(bytes, offset, &mut out)?,
-            L4Kind::Icmpv4 => icmpv4(bytes, offset, &mut out)?,
-            L4Kind::Icmpv6 => icmpv6(bytes, offset, &mut out)?,
-            L4Kind::Sctp => sctp(bytes, offset, &mut out)?,
-            L4Kind::Igmp => igmp(bytes, offset, &mut out)?,
-        }
+    let Some(l4) = layout.l4 else { return Ok(()) };
+    let offset = usize::from(l4.offset);
+    let bytes = &frame[offset..layout.end.into()];
+    match l4.kind {
+        L4Kind::Tcp => tcp(bytes, offset, out),
+        L4Kind::Udp => udp(bytes, offset, out),
+        L4Kind::Icmpv4 => icmpv4(bytes, offset, out),
+        L4Kind::Icmpv6 => icmpv6(bytes, offset, out),
+        L4Kind::Sctp => sctp(bytes, offset, out),
+        L4Kind::Igmp => igmp(bytes, offset, out),
     }
+}
+
+fn payload(frame: &[u8], layout: &Layout, out: &mut Lines<'_, '_>) -> fmt::Result {
     let payload = &frame[layout.payload_range()];
-    if !payload.is_empty() {
-        out.header(format_args!("payload of {} bytes", payload.len()), layout.payload.into())?;
-        write!(out.0, "{}", hexdump(payload))?;
+    if payload.is_empty() {
+        return Ok(());
     }
-    let padding = frame.len() - usize::from(layout.end);
-    if padding > 0 {
-        out.header(format_args!("padding of {padding} bytes"), layout.end.into())?;
+    out.header(format_args!("payload of {} bytes", payload.len()), layout.payload.into())?;
+    write!(out.f, "{}", hexdump(payload))
+}
+
+fn padding(frame: &[u8], layout: &Layout, out: &mut Lines<'_, '_>) -> fmt::Result {
+    match frame.len() - usize::from(layout.end) {
+        0 => Ok(()),
+        padding => out.header(format_args!("padding of {padding} bytes"), layout.end.into()),
     }
-    match Fault::find(frame, &layout) {
-        Some(fault) => writeln!(out.0, "{fault}"),
-        None if layout.l3.is_none() || verify(frame) == Verdict::Partial => Ok(()),
-        None => writeln!(out.0, "{}", Verdict::Correct),
+}
+
+fn fault(frame: &[u8], layout: &Layout, out: &mut Lines<'_, '_>) -> fmt::Result {
+    match Fault::find(frame, layout, out.base) {
+        Some(fault) => writeln!(out.f, "{fault}"),
+        None if layout.l3.is_none() || verify_at(frame, layout) == Verdict::Partial => Ok(()),
+        None => writeln!(out.f, "{}", Verdict::Correct),
     }
 }
 
 /// Writes the lines of headers and fields.
-struct Lines<'a, 'b>(&'a mut fmt::Formatter<'b>);
+struct Lines<'a, 'b> {
+    f: &'a mut fmt::Formatter<'b>,
+    /// Where what is shown starts in the frame: behind the headers of a tunnel.
+    base: usize,
+}
 
 impl Lines<'_, '_> {
     fn header(&mut self, name: impl Display, offset: usize) -> fmt::Result {
-        writeln!(self.0, "{name} at {offset}")
+        writeln!(self.f, "{name} at {}", self.base + offset)
     }
 
     fn field(&mut self, name: &str, value: impl Display) -> fmt::Result {
-        writeln!(self.0, "  {name}: {value}")
+        writeln!(self.f, "  {name}: {value}")
     }
 
     fn each(&mut self, name: &str, values: impl IntoIterator<Item = impl Display>) -> fmt::Result {
