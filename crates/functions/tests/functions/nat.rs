@@ -178,11 +178,7 @@ fn what_is_not_translated_is_dropped_by_name() {
     let outside = Build::ethernet(GATEWAY, Harness::mac(1));
     let cases = [
         ("lan", inside.ipv4(host(2), PUBLIC).udp(1, 2).to_vec(), "inside to the public address"),
-        (
-            "lan",
-            inside.ipv4(host(2), REMOTE).payload(IpProtocol::SCTP, b"x").to_vec(),
-            "protocol not translated",
-        ),
+        ("lan", inside.ipv4(host(2), REMOTE).sctp(1, 2, 3, b"").to_vec(), "protocol not translated"),
         (
             "lan",
             inside.ipv4(host(2), REMOTE).flags_fragment(0x2000).payload(IpProtocol::UDP, &[0; 16]).to_vec(),

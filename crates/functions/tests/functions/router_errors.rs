@@ -135,12 +135,12 @@ fn the_router_has_no_services_and_says_so() {
     let reply = send(to_v4.udp(1, 2).to_vec().unwrap()).unwrap();
     assert_eq!((error(&reply).0, error(&reply).1, &reply[26..30]), (3, 3, &[10, 0, 2, 254][..]));
 
-    let reply = send(to_v6.payload(IpProtocol::SCTP, b"chunk").to_vec().unwrap()).unwrap();
+    let reply = send(to_v6.sctp(1, 2, 3, b"").to_vec().unwrap()).unwrap();
     assert_eq!((error(&reply).0, error(&reply).1, error(&reply).2), (4, 1, [0, 0, 0, 6]));
     let options = to_v6.extensions(IpProtocol::DESTINATION_OPTIONS, &[0, 0, 1, 4, 0, 0, 0, 0]);
-    let reply = send(options.payload(IpProtocol::SCTP, b"chunk").to_vec().unwrap()).unwrap();
+    let reply = send(options.sctp(1, 2, 3, b"").to_vec().unwrap()).unwrap();
     assert_eq!(error(&reply).2, [0, 0, 0, 40]);
-    let reply = send(to_v4.payload(IpProtocol::SCTP, b"chunk").to_vec().unwrap()).unwrap();
+    let reply = send(to_v4.sctp(1, 2, 3, b"").to_vec().unwrap()).unwrap();
     assert_eq!((error(&reply).0, error(&reply).1), (3, 2));
 
     assert!(send(to_v6.tcp(1, 2).flags(TcpFlags::SYN).to_vec().unwrap()).is_none());

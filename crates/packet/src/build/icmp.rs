@@ -1,18 +1,20 @@
 //! ICMP and neighbour discovery messages, and when an error may be sent.
 
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use zerocopy::FromBytes;
 
+use super::headers::Head;
 use super::ip::{Ipv4Stage, Ipv6Stage, MAX_HEAD};
 use super::write::Complete;
 use crate::ethernet::Ethernet;
 use crate::icmpv4::{
-    Icmpv4, Icmpv4Type, TimeExceededCode as TimeExceededV4, UnreachableCode as UnreachableV4,
+    Icmpv4, Icmpv4Type, RedirectCode, TimeExceededCode as TimeExceededV4, UnreachableCode as UnreachableV4,
 };
 use crate::icmpv6::{
     Icmpv6, Icmpv6Type, TimeExceededCode as TimeExceededV6, UnreachableCode as UnreachableV6,
 };
+use crate::igmp::IgmpType;
 use crate::ipv4::{IpProtocol, Ipv4};
 use crate::ipv6::Ipv6;
 use crate::layout::{L3Kind, L4Kind, Layout};
@@ -50,12 +52,30 @@ impl<'a> Ipv4Stage<'a> {
         self.error(Icmpv4Type::UNREACHABLE, code, echo(0, mtu), offending)
     }
 
+    /// Adds a redirect to `gateway` about the packet `offending`, quoted as in [`Ipv4Stage::time_exceeded`].
+    pub fn redirect(self, code: RedirectCode, gateway: Ipv4Addr, offending: &'a [u8]) -> Complete<'a> {
+        self.error(Icmpv4Type::REDIRECT, code.0, gateway.octets(), offending)
+    }
+
+    /// Adds an IGMP message, which completes the packet: `rest` is what follows the checksum in the first eight bytes,
+    /// the group in versions 1 and 2.
+    pub fn igmp(
+        mut self,
+        igmp_type: IgmpType,
+        max_response: u8,
+        rest: [u8; 4],
+        payload: &'a [u8],
+    ) -> Complete<'a> {
+        self.header.protocol = IpProtocol::IGMP;
+        let complete = Complete::new(self.ethernet, self.network(), payload);
+        complete.with_head(Head::Icmp, &message(igmp_type.0, max_response, rest))
+    }
+
     /// Adds any ICMP message, which completes the packet: `rest` is what follows the checksum.
     pub fn icmp(mut self, icmp_type: Icmpv4Type, code: u8, rest: [u8; 4], payload: &'a [u8]) -> Complete<'a> {
         self.header.protocol = IpProtocol::ICMPV4;
-        let mut complete = Complete::raw(self.ethernet, self.network(), payload);
-        complete.set_head(&message(icmp_type.0, code, rest));
-        complete
+        let complete = Complete::new(self.ethernet, self.network(), payload);
+        complete.with_head(Head::Icmp, &message(icmp_type.0, code, rest))
     }
 
     fn error(self, icmp_type: Icmpv4Type, code: u8, rest: [u8; 4], offending: &'a [u8]) -> Complete<'a> {
@@ -109,9 +129,8 @@ impl<'a> Ipv6Stage<'a> {
 
     /// Adds any ICMPv6 message, which completes the packet: `rest` is what follows the checksum.
     pub fn icmp(self, icmp_type: Icmpv6Type, code: u8, rest: [u8; 4], payload: &'a [u8]) -> Complete<'a> {
-        let mut complete = Complete::raw(self.ethernet, self.network(IpProtocol::ICMPV6), payload);
-        complete.set_head(&message(icmp_type.0, code, rest));
-        complete
+        let complete = Complete::new(self.ethernet, self.network(IpProtocol::ICMPV6), payload);
+        complete.with_head(Head::Icmp, &message(icmp_type.0, code, rest))
     }
 
     fn error(self, icmp_type: Icmpv6Type, code: u8, rest: [u8; 4], offending: &'a [u8]) -> Complete<'a> {
@@ -132,9 +151,8 @@ impl<'a> Ipv6Stage<'a> {
             len = MAX_HEAD;
         }
         let stage = self.hop_limit(255); // receivers drop anything else (RFC 4861, section 7.1)
-        let mut complete = Complete::raw(stage.ethernet, stage.network(IpProtocol::ICMPV6), &[]);
-        complete.set_head(&head[..len]);
-        complete
+        let complete = Complete::new(stage.ethernet, stage.network(IpProtocol::ICMPV6), &[]);
+        complete.with_head(Head::Icmp, &head[..len])
     }
 }
 

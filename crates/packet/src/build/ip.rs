@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use zerocopy::IntoBytes;
 use zerocopy::network_endian::{U16, U32};
 
+use super::headers::{Head, Headers};
 use super::write::Complete;
 use super::{Error, EthernetStage};
 use crate::ethernet::EtherType;
@@ -131,11 +132,17 @@ impl<'a> Ipv4Stage<'a> {
     /// Adds any other payload, which completes the packet; no checksum in it is computed.
     pub fn payload(mut self, protocol: IpProtocol, payload: &'a [u8]) -> Complete<'a> {
         self.header.protocol = protocol;
-        Complete::raw(self.ethernet, self.network(), payload)
+        Complete::new(self.ethernet, self.network(), payload)
     }
 
     pub(super) fn network(&self) -> Network<'a> {
         Network::V4(self.header, self.options)
+    }
+
+    /// The network layer with what it carries, for code that both versions share.
+    pub(super) fn over(mut self, protocol: IpProtocol) -> (EthernetStage, Network<'a>) {
+        self.header.protocol = protocol;
+        (self.ethernet, self.network())
     }
 }
 
@@ -195,11 +202,16 @@ impl<'a> Ipv6Stage<'a> {
 
     /// Adds any other payload, which completes the packet; no checksum in it is computed.
     pub fn payload(self, protocol: IpProtocol, payload: &'a [u8]) -> Complete<'a> {
-        Complete::raw(self.ethernet, self.network(protocol), payload)
+        Complete::new(self.ethernet, self.network(protocol), payload)
     }
 
     pub(super) fn network(&self, protocol: IpProtocol) -> Network<'a> {
         Network::V6 { header: self.header, extensions: self.extensions, protocol }
+    }
+
+    /// The network layer with what it carries, for code that both versions share.
+    pub(super) fn over(self, protocol: IpProtocol) -> (EthernetStage, Network<'a>) {
+        (self.ethernet, self.network(protocol))
     }
 }
 
@@ -265,9 +277,9 @@ impl<'a> TcpStage<'a> {
         let mut header = self.header;
         // Options that are too long make writing fail, so the shift loses nothing that is written.
         header.data_offset = ((Tcp::LEN + self.options.len()).div_ceil(4) << 4) as u8;
-        let mut complete = Complete::raw(self.ethernet, self.network, self.payload);
-        complete.set_head(header.as_bytes());
-        complete.options = self.options;
+        let complete = Complete::new(self.ethernet, self.network, self.payload);
+        let mut complete = complete.with_head(Head::Tcp, header.as_bytes());
+        complete.headers.options = self.options;
         complete
     }
 }
@@ -290,18 +302,19 @@ impl<'a> UdpStage<'a> {
     }
 
     fn complete(&self) -> Complete<'a> {
-        let mut header = self.header;
-        // A length that does not fit makes writing fail.
-        header.len.set((Udp::LEN + self.payload.len()) as u16);
-        let mut complete = Complete::raw(self.ethernet, self.network, self.payload);
-        complete.set_head(header.as_bytes());
-        complete
+        let complete = Complete::new(self.ethernet, self.network, self.payload);
+        complete.with_head(Head::Udp, self.header.as_bytes())
     }
 }
 
 macro_rules! write_by_completing {
     ($stage:ident) => {
-        impl $stage<'_> {
+        impl<'a> $stage<'a> {
+            /// Returns the headers alone, to be written in front of a payload that is in place already.
+            pub fn headers(&self) -> Headers<'a> {
+                self.complete().headers()
+            }
+
             /// Returns the length of the whole frame; see [`Complete::frame_len`].
             pub fn frame_len(&self) -> usize {
                 self.complete().frame_len()

@@ -9,17 +9,22 @@
 //! Build::ethernet(MacAddr::ZERO, MacAddr::BROADCAST).ipv4([10, 0, 0, 1].into(), [10, 0, 0, 2].into()).to_vec();
 //! ```
 //!
-//! Nothing is allocated until `to_vec`, and nothing at all with `write_into`.
+//! Nothing is allocated until `to_vec`, and nothing at all with `write_into`. [`Headers`] are the same without a payload:
+//! they are written in front of one that is in place, as tunnels need it.
 
+mod headers;
 mod icmp;
 mod ip;
+mod tunnel;
 mod write;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use headers::Head;
+pub use headers::Headers;
 pub use icmp::may_answer_with_error;
+use ip::Network;
 pub use ip::{Ipv4Stage, Ipv6Stage, TcpStage, UdpStage};
-use ip::{MAX_HEAD, Network};
 pub use write::Complete;
 use zerocopy::IntoBytes;
 
@@ -58,6 +63,9 @@ pub enum Error {
     /// A third VLAN tag.
     #[error("more than two VLAN tags")]
     VlanTags,
+    /// What IP in IP is to carry is no IP packet.
+    #[error("IP in IP carries IP packets only")]
+    NoPacket,
 }
 
 /// The start of every packet.
@@ -176,29 +184,16 @@ impl EthernetStage {
 
     /// Adds an ARP packet, which completes the frame.
     pub fn arp(self, arp: &Arp) -> Complete<'static> {
-        let mut head = [0; MAX_HEAD];
-        head[..Arp::LEN].copy_from_slice(arp.as_bytes());
-        self.complete(EtherType::ARP, head, Arp::LEN, &[])
+        Complete::new(self, Network::Other(EtherType::ARP), &[]).with_head(Head::Fixed, arp.as_bytes())
     }
 
     /// Adds any other payload, which completes the frame.
     pub fn payload(self, ether_type: EtherType, payload: &[u8]) -> Complete<'_> {
-        self.complete(ether_type, [0; MAX_HEAD], 0, payload)
+        Complete::new(self, Network::Other(ether_type), payload)
     }
 
     pub(super) fn len(&self) -> usize {
         Ethernet::LEN + 4 * self.tag_count
-    }
-
-    fn complete(
-        self,
-        ether_type: EtherType,
-        head: [u8; MAX_HEAD],
-        head_len: usize,
-        payload: &[u8],
-    ) -> Complete<'_> {
-        let network = Network::Other(ether_type);
-        Complete { ethernet: self, network, head, head_len, options: &[], payload }
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::frame;
+use super::{frame, tunnel_frame};
 use crate::layout::{L3Kind, Layout};
 
 /// Yields frames that were well-formed before they were cut short, lengthened, had bytes overwritten, or lie about
@@ -12,7 +12,7 @@ use crate::layout::{L3Kind, Layout};
 ///
 /// Most are malformed; some are still well-formed, such as a frame whose payload was overwritten.
 pub fn malformed() -> impl Strategy<Value = Vec<u8>> {
-    (frame(), damage()).prop_map(|(mut frame, damage)| {
+    (prop_oneof![4 => frame(), 1 => tunnel_frame()], damage()).prop_map(|(mut frame, damage)| {
         damage.apply(&mut frame);
         frame
     })

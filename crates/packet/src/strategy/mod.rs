@@ -17,6 +17,7 @@
 mod damage;
 mod ipv4;
 mod ipv6;
+mod tunnel;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -26,6 +27,7 @@ use proptest::prelude::*;
 pub use damage::malformed;
 pub use ipv4::ipv4_frame;
 pub use ipv6::{ipv6_frame, ndp_frame};
+pub use tunnel::{tunnel_frame, tunnel_headers};
 
 use crate::arp::{Arp, ArpOperation};
 use crate::build::{Build, EthernetStage};
@@ -33,15 +35,21 @@ use crate::ethernet::EtherType;
 use crate::mac::MacAddr;
 use crate::sctp::Sctp;
 
-/// Yields well-formed frames of all kinds: TCP, UDP, SCTP, ICMP and fragments on IPv4 and IPv6, ARP, neighbour discovery,
-/// with up to two VLAN tags, options and extension headers.
+/// Yields well-formed frames of all kinds but tunnels: TCP, UDP, SCTP, ICMP, IGMP and fragments on IPv4 and IPv6, ARP,
+/// neighbour discovery, with up to two VLAN tags, options and extension headers.
 pub fn frame() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![4 => ipv4_frame(), 4 => ipv6_frame(), 1 => arp_frame(), 1 => ndp_frame()]
+    // In boxes: strategies by value nest so deep that they fill the stack of a test's thread.
+    prop_oneof![
+        4 => ipv4_frame().boxed(),
+        4 => ipv6_frame().boxed(),
+        1 => arp_frame().boxed(),
+        1 => ndp_frame().boxed(),
+    ]
 }
 
-/// Yields well-formed frames, malformed ones, and noise.
+/// Yields well-formed frames, also in tunnels, malformed ones, and noise.
 pub fn any_frame() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![4 => frame(), 4 => malformed(), 1 => vec(any::<u8>(), 0..200)]
+    prop_oneof![4 => frame(), 4 => malformed(), 1 => tunnel_frame(), 1 => vec(any::<u8>(), 0..200)]
 }
 
 /// Yields ARP requests and replies.

@@ -4,3 +4,4 @@ mod captures;
 mod filters;
 mod oracle;
 mod robust;
+mod tunnels;
