@@ -10,12 +10,10 @@ use crate::shim::{RteMbuf, RteMempool, Shim};
 use crate::thread::{register, threads};
 use crate::{Error, layout};
 
-/// Bytes of private area in every buffer, behind the `rte_mbuf`.
-const PRIVATE: u16 = 64;
 /// Buffers that a thread keeps for itself: DPDK's own default for its test programs.
 const CACHE: u32 = 256;
 
-/// A pool of DPDK packet buffers with 64 bytes of private area each. Cheap to clone.
+/// A pool of DPDK packet buffers with [`Mempool::PRIVATE`] bytes of private area each. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Mempool(Arc<Handle>);
 
@@ -31,6 +29,9 @@ unsafe impl Send for Handle {}
 unsafe impl Sync for Handle {}
 
 impl Mempool {
+    /// Bytes of private area in every buffer, behind the `rte_mbuf`.
+    pub const PRIVATE: u16 = 128;
+
     pub(crate) fn create(eal: &Arc<Instance>, name: &str, count: u32, room: u16) -> Result<Self, Error> {
         let failed = |reason: String| {
             let (name, log) = (name.to_owned(), eal.shim.take_log());
@@ -40,7 +41,8 @@ impl Mempool {
         let cache = CACHE.min(count * 2 / 3);
         let mut pool = null_mut();
         // SAFETY: EAL lives, the name is a C string, `pool` is written before it is read.
-        let code = unsafe { (eal.shim.pool_create)(c_name.as_ptr(), count, cache, PRIVATE, room, &mut pool) };
+        let code =
+            unsafe { (eal.shim.pool_create)(c_name.as_ptr(), count, cache, Self::PRIVATE, room, &mut pool) };
         let pool = NonNull::new(pool).filter(|_| code == 0).ok_or_else(|| failed(eal.shim.words(code)))?;
         Ok(Self(Arc::new(Handle { pool, eal: Arc::clone(eal) })))
     }

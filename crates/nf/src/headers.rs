@@ -7,13 +7,19 @@
 use std::mem::size_of;
 
 use rackless_packet::arp::Arp;
-use rackless_packet::ethernet::Ethernet;
+use rackless_packet::ethernet::{EtherType, Ethernet, VlanTag};
+use rackless_packet::gre::Gre;
+use rackless_packet::gtpu::GtpU;
 use rackless_packet::icmpv4::Icmpv4;
 use rackless_packet::icmpv6::Icmpv6;
-use rackless_packet::ipv4::Ipv4;
-use rackless_packet::ipv6::Ipv6;
+use rackless_packet::igmp::Igmp;
+use rackless_packet::ipv4::{IpProtocol, Ipv4};
+use rackless_packet::ipv6::{Extension, Ipv6, Srh, extensions};
+use rackless_packet::mpls::Mpls;
+use rackless_packet::sctp::Sctp;
 use rackless_packet::tcp::Tcp;
 use rackless_packet::udp::Udp;
+use rackless_packet::vxlan::Vxlan;
 use rackless_packet::{L3Kind, L4Kind};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -122,11 +128,30 @@ impl Packet {
     header!("UDP", Udp, udp, udp_mut, l4_at, L4Kind::Udp, NOT_UDP);
     header!("ICMPv4", Icmpv4, icmpv4, icmpv4_mut, l4_at, L4Kind::Icmpv4, NOT_ICMP);
     header!("ICMPv6", Icmpv6, icmpv6, icmpv6_mut, l4_at, L4Kind::Icmpv6, NOT_ICMP);
+    header!("SCTP", Sctp, sctp, sctp_mut, l4_at, L4Kind::Sctp, NOT_SCTP);
+    header!("IGMP", Igmp, igmp, igmp_mut, l4_at, L4Kind::Igmp, NOT_IGMP);
+    header!("GRE", Gre, gre, gre_mut, carried_at, IpProtocol::GRE, NOT_GRE);
+    header!("VXLAN", Vxlan, vxlan, vxlan_mut, datagram_at, Vxlan::PORT, NOT_VXLAN);
+    header!("GTP-U", GtpU, gtpu, gtpu_mut, datagram_at, GtpU::PORT, NOT_GTPU);
+    header!("outermost MPLS", Mpls, mpls, mpls_mut, announced_at, EtherType::is_mpls, NOT_MPLS);
+    header!("outermost VLAN", VlanTag, vlan, vlan_mut, tag_at, 0, NOT_TAGGED);
 
     ethernet_and!("IPv4", Ipv4, ethernet_ipv4_mut, L3Kind::Ipv4, NOT_IPV4);
     ethernet_and!("IPv6", Ipv6, ethernet_ipv6_mut, L3Kind::Ipv6, NOT_IPV6);
     header_and_l4!("IPv4", Ipv4, ipv4_l4_mut, L3Kind::Ipv4, NOT_IPV4);
     header_and_l4!("IPv6", Ipv6, ipv6_l4_mut, L3Kind::Ipv6, NOT_IPV6);
+
+    /// The segment routing header.
+    ///
+    /// # Errors
+    /// [`Reason::NOT_IPV6`], [`Reason::NOT_SEGMENT_ROUTED`]
+    pub fn segment_routing(&self) -> Result<Srh<'_>, Reason> {
+        let ip = self.l3_at(L3Kind::Ipv6, Reason::NOT_IPV6)?;
+        let packet = self.data().get(ip..usize::from(self.layout().end)).ok_or(Reason::MALFORMED)?;
+        let (header, payload) = Ipv6::ref_from_prefix(packet).map_err(|_| Reason::MALFORMED)?;
+        let mut headers = extensions(header.next_header, payload).map_while(Result::ok);
+        headers.find_map(|header: Extension<'_>| header.segment_routing()).ok_or(Reason::NOT_SEGMENT_ROUTED)
+    }
 
     /// The bytes behind the last known header, without padding.
     #[inline]
@@ -158,5 +183,34 @@ impl Packet {
             Some(l4) if l4.kind == kind => Ok(usize::from(l4.offset)),
             _ => Err(reason),
         }
+    }
+
+    /// Where what IP carries starts, if it is of a protocol that the layout does not look into.
+    #[inline]
+    fn carried_at(&self, protocol: IpProtocol, reason: Reason) -> Result<usize, Reason> {
+        let layout = self.layout();
+        let whole = layout.malformed.is_none() && !layout.later_fragment;
+        if whole && layout.protocol == protocol { Ok(usize::from(layout.payload)) } else { Err(reason) }
+    }
+
+    /// Where the payload of a UDP datagram to this port starts.
+    #[inline]
+    fn datagram_at(&self, port: u16, reason: Reason) -> Result<usize, Reason> {
+        let udp = self.udp().map_err(|_| reason)?;
+        if udp.dst_port.get() == port { Ok(usize::from(self.layout().payload)) } else { Err(reason) }
+    }
+
+    /// Where what the last EtherType announces starts, if it is such.
+    #[inline]
+    fn announced_at(&self, is: fn(EtherType) -> bool, reason: Reason) -> Result<usize, Reason> {
+        let layout = self.layout();
+        if is(layout.ether_type) { Ok(usize::from(layout.l2_len)) } else { Err(reason) }
+    }
+
+    /// Where a VLAN tag starts, 0 being the outermost.
+    #[inline]
+    fn tag_at(&self, tag: u8, reason: Reason) -> Result<usize, Reason> {
+        let offset = Ethernet::LEN + usize::from(tag) * VlanTag::LEN;
+        if tag < self.layout().vlans { Ok(offset) } else { Err(reason) }
     }
 }

@@ -19,7 +19,7 @@
 //!
 //! # Map
 //! - [`buffer`]: `Packet`, an owned handle to memory laid out like an `rte_mbuf`; [`pool`]: buffers on the heap.
-//! - [`headers`]: typed views of a packet's headers.
+//! - [`headers`]: typed views of a packet's headers; `stack`: headers pushed and popped, tunnels entered and left.
 //! - [`Nf`], [`Context`], [`Reason`]: the contract.
 //! - [`Graph`], [`GraphBuilder`]: nodes, wiring, counters.
 //! - [`Port`]: the seam to the world; [`MemoryPort`] and [`Harness`]: the world in memory.
@@ -35,6 +35,7 @@ mod nf;
 pub mod pool;
 mod port;
 mod reason;
+mod stack;
 
 /// Time in picoseconds. 64 bits of them are 213 days, more than any run.
 pub type Time = u64;

@@ -56,6 +56,26 @@ framework_reasons! {
     NOT_HELD = 13, "hold without a place";
     /// The function chose to drop it.
     POLICY = 14, "policy";
+    /// The function reads SCTP and the packet is something else.
+    NOT_SCTP = 15, "not SCTP";
+    /// The function reads IGMP and the packet is something else.
+    NOT_IGMP = 16, "not IGMP";
+    /// The function reads GRE and the packet is something else.
+    NOT_GRE = 17, "not GRE";
+    /// The function reads VXLAN and the packet is something else.
+    NOT_VXLAN = 18, "not VXLAN";
+    /// The function reads GTP-U and the packet is something else.
+    NOT_GTPU = 19, "not GTP-U";
+    /// The function reads MPLS and the packet is something else.
+    NOT_MPLS = 20, "not MPLS";
+    /// The function reads a VLAN tag and the frame has none.
+    NOT_TAGGED = 21, "no VLAN tag";
+    /// The function reads a segment routing header and the packet has none.
+    NOT_SEGMENT_ROUTED = 22, "no segment routing header";
+    /// An IP packet was needed, perhaps of one version, and the packet is something else.
+    NOT_IP = 23, "not IP";
+    /// A packet was to be taken out of a tunnel and is in none that is known.
+    NOT_TUNNELLED = 24, "in no tunnel";
 }
 
 impl Reason {

@@ -114,11 +114,11 @@ impl<'a> Headers<'a> {
         }
     }
 
-    /// Checks that a payload of this many bytes may follow.
+    /// Checks that the headers can be written before a payload of this many bytes.
     ///
     /// # Errors
-    /// As [`Headers::write`].
-    pub(super) fn check(&self, payload_len: usize) -> Result<(), Error> {
+    /// If options or payload are too long, or extension headers not whole.
+    pub fn check(&self, payload_len: usize) -> Result<(), Error> {
         if self.ethernet.tag_count > self.ethernet.tags.len() {
             return Err(Error::VlanTags);
         }

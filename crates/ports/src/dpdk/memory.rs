@@ -23,6 +23,7 @@ assert_offsets! {
     vlan_tci_outer buf_len pool next tx_offload shinfo priv_size timesync dynfield1
 }
 const _: () = assert!(size_of::<Mbuf>() == MBUF_SIZE && align_of::<Mbuf>() == align_of::<RteMbuf>());
+const _: () = assert!(Mempool::PRIVATE as usize == Meta::SIZE);
 // `packets_as_mbufs` reads a slice of packets as a slice of pointers.
 const _: () = assert!(size_of::<Packet>() == size_of::<NonNull<RteMbuf>>());
 
@@ -76,7 +77,7 @@ impl Allocator for DpdkPool {
 #[inline]
 pub(super) unsafe fn adopt(mbuf: NonNull<RteMbuf>) -> Packet {
     let mbuf = mbuf.cast::<Mbuf>();
-    // SAFETY: our mempools have 64 bytes of private area, and DPDK keeps data within the buffer.
+    // SAFETY: our mempools have the private area (asserted above), and DPDK keeps data within the buffer.
     unsafe {
         Meta::write(mbuf, Meta::new(&OPS));
         Packet::from_raw(mbuf)

@@ -3,127 +3,26 @@
 //! Every back-end allocates this one layout, so a network function needs no generics over them:
 //!
 //! ```text
-//! | Mbuf (128 bytes) | Meta (64 bytes) | headroom | frame | tailroom |
+//! | Mbuf (128 bytes) | Meta, notes (128 bytes) | headroom | frame | tailroom |
 //! ```
 //!
-//! `Mbuf` mirrors `struct rte_mbuf` of DPDK 22.11 (`rte_mbuf_core.h`); `Meta` lies in its private area. The
-//! crate `rackless-dpdk-sys` checks the offsets against the installed headers when it compiles its shim.
+//! `Mbuf` mirrors `struct rte_mbuf` of DPDK 22.11 (`rte_mbuf_core.h`); `Meta` and an NF's own notes lie in its private
+//! area. The crate `rackless-dpdk-sys` checks the offsets against the installed headers when it compiles its shim.
 #![allow(unsafe_code, reason = "the packet buffer is one of the places that ARCHITECTURE.md names")]
+
+mod mbuf;
 
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem::{offset_of, size_of};
 use std::ptr::NonNull;
+
+use mbuf::Private;
+pub use mbuf::{Mbuf, Meta, PoolOps};
 
 use rackless_packet::Layout;
 
 use crate::{Reason, Time};
-
-/// The first 128 bytes of a buffer: `struct rte_mbuf` of DPDK 22.11, field for field.
-#[repr(C, align(64))]
-#[derive(Debug)]
-pub struct Mbuf {
-    /// Start of the data area (headroom included).
-    pub buf_addr: *mut u8,
-    /// Bus address of the data area; only DPDK reads it.
-    pub buf_iova: u64,
-    /// Offset of the first byte of the frame in the data area.
-    pub data_off: u16,
-    /// Reference count, 1 while a [`Packet`] owns the buffer.
-    pub refcnt: u16,
-    /// Number of segments, 1 behind every port of ours.
-    pub nb_segs: u16,
-    /// Port that received the frame, in DPDK's numbering.
-    pub port: u16,
-    /// Offload flags (`RTE_MBUF_F_*`).
-    pub ol_flags: u64,
-    /// Packet type as the driver classified it.
-    pub packet_type: u32,
-    /// Length of the frame over all segments.
-    pub pkt_len: u32,
-    /// Length of the frame in this segment.
-    pub data_len: u16,
-    /// VLAN tag that hardware stripped.
-    pub vlan_tci: u16,
-    /// RSS hash and flow director fields.
-    pub hash: [u32; 2],
-    /// Outer VLAN tag that hardware stripped.
-    pub vlan_tci_outer: u16,
-    /// Size of the data area (headroom included).
-    pub buf_len: u16,
-    /// The pool that owns the buffer: an `rte_mempool` or a [`crate::Pool`].
-    pub pool: *mut u8,
-    /// Next segment, null behind every port of ours.
-    pub next: *mut Mbuf,
-    /// Header lengths for transmit offloads.
-    pub tx_offload: u64,
-    /// Shared data of external buffers.
-    pub shinfo: *mut u8,
-    /// Size of the private area behind this struct.
-    pub priv_size: u16,
-    /// IEEE 1588 flags.
-    pub timesync: u16,
-    /// Dynamic fields.
-    pub dynfield1: [u32; 9],
-}
-
-// The offsets that the shim asserts against the DPDK headers, asserted against this struct.
-const _: () = assert!(size_of::<Mbuf>() == 128);
-const _: () = assert!(offset_of!(Mbuf, data_off) == 16 && offset_of!(Mbuf, port) == 22);
-const _: () = assert!(offset_of!(Mbuf, ol_flags) == 24 && offset_of!(Mbuf, pkt_len) == 36);
-const _: () = assert!(offset_of!(Mbuf, data_len) == 40 && offset_of!(Mbuf, buf_len) == 54);
-const _: () = assert!(offset_of!(Mbuf, pool) == 56 && offset_of!(Mbuf, next) == 64);
-const _: () = assert!(offset_of!(Mbuf, tx_offload) == 72 && offset_of!(Mbuf, priv_size) == 88);
-const _: () = assert!(offset_of!(Mbuf, dynfield1) == 92);
-
-/// What gives buffers of one kind back to their pool.
-#[derive(Debug)]
-pub struct PoolOps {
-    /// Returns one buffer.
-    ///
-    /// The pointer is a live buffer of a pool with these operations, and is not used afterwards.
-    pub free: unsafe fn(NonNull<Mbuf>),
-    /// Returns a burst of buffers, which may come from several pools with these operations.
-    pub free_burst: unsafe fn(&[NonNull<Mbuf>]),
-}
-
-/// Our private area of a buffer, directly behind its [`Mbuf`].
-#[repr(C)]
-#[derive(Debug)]
-pub struct Meta {
-    /// How the buffer is given back.
-    pub ops: &'static PoolOps,
-    /// When the frame was received, in picoseconds of the worker's clock.
-    pub rx_time: Time,
-    layout: Layout,
-    in_port: u16,
-    flags: u8,
-}
-
-const _: () = assert!(size_of::<Meta>() <= Meta::SIZE);
-
-impl Meta {
-    /// Size of the private area, in bytes, that every pool reserves.
-    pub const SIZE: usize = 64;
-    const SCANNED: u8 = 1;
-    const HELD: u8 = 2;
-
-    /// The private area of a buffer that was just received or allocated.
-    pub fn new(ops: &'static PoolOps) -> Self {
-        Self { ops, rx_time: 0, layout: Layout::EMPTY, in_port: 0, flags: 0 }
-    }
-
-    /// Writes the private area of a buffer.
-    ///
-    /// # Safety
-    /// `mbuf` is an exclusively owned buffer whose private area holds at least [`Meta::SIZE`] bytes.
-    #[inline]
-    pub unsafe fn write(mbuf: NonNull<Mbuf>, meta: Self) {
-        // SAFETY: the caller owns the buffer, and the private area follows the header.
-        unsafe { mbuf.add(1).cast::<Self>().write(meta) }
-    }
-}
 
 /// One frame in one buffer: owned, not `Clone`, given back to its pool when dropped.
 ///
@@ -144,8 +43,8 @@ impl Packet {
     /// Takes ownership of a buffer.
     ///
     /// # Safety
-    /// `mbuf` is a live, unaliased, single-segment buffer with the layout of this module and an initialised
-    /// [`Meta`], whose `data_off + data_len` lies within `buf_len`.
+    /// `mbuf` is a live, unaliased, single-segment buffer with the layout of this module, a private area of at least
+    /// [`Meta::SIZE`] bytes and an initialised [`Meta`] in it, whose `data_off + data_len` lies within `buf_len`.
     #[inline]
     pub unsafe fn from_raw(mbuf: NonNull<Mbuf>) -> Self {
         Self { mbuf, not_sync: PhantomData }
@@ -251,6 +150,33 @@ impl Packet {
         self.meta_mut().rx_time = time;
     }
 
+    /// Makes a note in a slot, which goes with the packet through the graph: what a function found out about it and a
+    /// later one needs, such as its flow or its rank. Notes are gone when the packet leaves by a port or is dropped.
+    ///
+    /// # Panics
+    /// If `slot` is not below [`Packet::NOTES`].
+    #[inline]
+    pub fn set_note(&mut self, slot: usize, note: u64) {
+        assert!(slot < Self::NOTES, "a packet has {} notes", Self::NOTES);
+        // SAFETY: the private area holds a `Private` (`from_raw`), and `&mut self` makes the access exclusive.
+        unsafe { (*self.private()).notes[slot].write(note) };
+        self.meta_mut().noted |= 1 << slot;
+    }
+
+    /// The note in a slot, 0 if none was made.
+    ///
+    /// # Panics
+    /// If `slot` is not below [`Packet::NOTES`].
+    #[inline]
+    pub fn note(&self, slot: usize) -> u64 {
+        assert!(slot < Self::NOTES, "a packet has {} notes", Self::NOTES);
+        if self.meta().noted & 1 << slot == 0 {
+            return 0;
+        }
+        // SAFETY: the private area holds a `Private`, and the bit says that the note was written.
+        unsafe { (*self.private()).notes[slot].assume_init() }
+    }
+
     /// The bytes of the frame.
     #[inline]
     pub fn data(&self) -> &[u8] {
@@ -312,6 +238,9 @@ impl Packet {
     /// Headroom of a fresh packet in bytes: DPDK's default, room for several tunnel headers.
     pub const HEADROOM: usize = 128;
 
+    /// How many notes a packet has room for ([`Packet::set_note`]).
+    pub const NOTES: usize = 8;
+
     #[inline]
     pub(crate) fn set_held(&mut self, held: bool) {
         let flags = &mut self.meta_mut().flags;
@@ -358,6 +287,12 @@ impl Packet {
         mbuf.data_len = len as u16;
         mbuf.pkt_len = len as u32;
         self.meta_mut().flags &= !Meta::SCANNED;
+    }
+
+    #[inline]
+    fn private(&self) -> *mut Private {
+        // SAFETY: the private area follows the header, in the same allocation.
+        unsafe { self.mbuf.add(1).cast().as_ptr() }
     }
 
     #[inline]

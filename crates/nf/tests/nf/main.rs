@@ -1,0 +1,4 @@
+//! What holds for the packet buffer whatever its bytes are.
+
+mod stack;
+mod views;
