@@ -1,4 +1,5 @@
-//! What holds for the packet buffer whatever its bytes are.
+//! What holds for the packet buffer whatever its bytes are, and what must not compile.
 
+mod compile_fail;
 mod stack;
 mod views;
