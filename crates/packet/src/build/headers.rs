@@ -68,10 +68,12 @@ pub(super) enum Head {
 
 #[allow(clippy::len_without_is_empty, reason = "an Ethernet header is always there")]
 impl<'a> Headers<'a> {
+    #[inline]
     pub(super) fn new(ethernet: EthernetStage, network: Network<'a>) -> Self {
         Self { ethernet, network, head: [0; MAX_HEAD], head_len: 0, kind: Head::Fixed, options: &[] }
     }
 
+    #[inline] // else it is copied once more on each way
     pub(super) fn with_head(mut self, kind: Head, head: &[u8]) -> Self {
         self.head[..head.len()].copy_from_slice(head);
         self.head_len = head.len();
@@ -89,7 +91,15 @@ impl<'a> Headers<'a> {
         let (needed, available) = (self.len(), frame.len());
         let payload = frame.get(needed..).ok_or(Error::NoRoom { needed, available })?;
         self.check(payload.len())?;
-        let network = self.network_of(payload)?;
+        self.fill(frame)
+    }
+
+    /// Writes the headers to a frame for whose payload they were checked.
+    pub(super) fn fill(&self, frame: &mut [u8]) -> Result<(), Error> {
+        let network = match self.kind {
+            Head::IpInIp => &self.network_of(&frame[self.len()..])?,
+            _ => &self.network,
+        };
         let (link, packet) = frame.split_at_mut(self.ethernet.len());
         self.write_link(link);
         let (out, transport) = packet.split_at_mut(self.network_len());
@@ -148,19 +158,17 @@ impl<'a> Headers<'a> {
         }
     }
 
-    /// Returns the network layer with the protocol number of what it carries.
+    /// Returns the network layer of IP in IP, with the protocol number of what it carries.
     fn network_of(&self, payload: &[u8]) -> Result<Network<'a>, Error> {
+        let carried = match Inner::of_packet(payload).ok_or(Error::NoPacket)? {
+            Inner::Ipv4 => IpProtocol::IPIP,
+            _ => IpProtocol::IPV6,
+        };
         let mut network = self.network;
-        if self.kind == Head::IpInIp {
-            let carried = match Inner::of_packet(payload).ok_or(Error::NoPacket)? {
-                Inner::Ipv4 => IpProtocol::IPIP,
-                _ => IpProtocol::IPV6,
-            };
-            match &mut network {
-                Network::V4(header, _) => header.protocol = carried,
-                Network::V6 { protocol, .. } => *protocol = carried,
-                Network::Other(_) => {}
-            }
+        match &mut network {
+            Network::V4(header, _) => header.protocol = carried,
+            Network::V6 { protocol, .. } => *protocol = carried,
+            Network::Other(_) => {}
         }
         Ok(network)
     }
@@ -198,7 +206,7 @@ impl<'a> Headers<'a> {
         padded[self.options.len()..].fill(0);
     }
 
-    fn write_checksum(&self, network: Network<'_>, transport: &mut [u8]) {
+    fn write_checksum(&self, network: &Network<'_>, transport: &mut [u8]) {
         let field = match (self.kind, network) {
             (Head::Tcp, _) => 16,
             // A tunnel over IPv4 needs none (RFC 7348, section 5); over IPv6 one must be agreed on (RFC 6935).
@@ -217,9 +225,9 @@ impl<'a> Headers<'a> {
     }
 }
 
-fn write_network(network: Network<'_>, out: &mut [u8], transport_len: usize) {
+fn write_network(network: &Network<'_>, out: &mut [u8], transport_len: usize) {
     let out_len = out.len();
-    match network {
+    match *network {
         Network::V4(mut header, options) => {
             let (fixed, padded) = out.split_at_mut(Ipv4::LEN);
             padded[..options.len()].copy_from_slice(options);
@@ -244,11 +252,11 @@ fn write_network(network: Network<'_>, out: &mut [u8], transport_len: usize) {
 }
 
 /// Returns the sum of the pseudo-header of layer 4, 0 if it has none.
-fn pseudo_header(network: Network<'_>, len: usize) -> u16 {
+fn pseudo_header(network: &Network<'_>, len: usize) -> u16 {
     match network {
         Network::V4(ip, _) if matches!(ip.protocol, IpProtocol::ICMPV4 | IpProtocol::IGMP) => 0,
         Network::V4(ip, _) => pseudo_v4(ip.src(), ip.dst(), ip.protocol, len as u16),
-        Network::V6 { header, protocol, .. } => pseudo_v6(header.src(), header.dst(), protocol, len as u32),
+        Network::V6 { header, protocol, .. } => pseudo_v6(header.src(), header.dst(), *protocol, len as u32),
         Network::Other(_) => 0,
     }
 }

@@ -13,10 +13,12 @@ pub struct Complete<'a> {
 }
 
 impl<'a> Complete<'a> {
+    #[inline]
     pub(super) fn new(ethernet: EthernetStage, network: Network<'a>, payload: &'a [u8]) -> Self {
         Self { headers: Headers::new(ethernet, network), payload }
     }
 
+    #[inline]
     pub(super) fn with_head(mut self, kind: Head, head: &[u8]) -> Self {
         self.headers = self.headers.with_head(kind, head);
         self
@@ -32,7 +34,7 @@ impl<'a> Complete<'a> {
         let (needed, available) = (self.frame_len(), out.len());
         let out = out.get_mut(..needed).ok_or(Error::NoRoom { needed, available })?;
         out[self.headers.len()..].copy_from_slice(self.payload);
-        self.headers.write(out)?;
+        self.headers.fill(out)?;
         Ok(needed)
     }
 
