@@ -58,6 +58,8 @@ struct Live {
     topology: Topology,
     /// Of its links.
     states: Vec<LinkState>,
+    /// The places of links of which something is gone.
+    broken: BTreeSet<usize>,
 }
 
 impl Shared {
@@ -72,13 +74,15 @@ impl Shared {
             return Err(Error::ComingUp { lab: self.name.clone() });
         }
         let _only_one = lock(&self.restarting);
-        let live = self.live();
-        let diff = Diff::between(&live.topology, &live.states, &wanted);
+        let live = self.live()?;
+        let mut diff = Diff::between(&live.topology, &live.states, &wanted);
+        diff.mend(&live.broken);
         let again = self.unwell(&diff, &wanted);
         let mut changes = diff.changes(&live.topology, &wanted);
         changes.extend(again.iter().map(|id| started_again(&wanted, *id)));
         self.uplinks().check(&wanted)?;
         files::check(&wanted, &self.options.directory)?;
+        self.fabric().check_mended(diff.mended.iter().map(|(old, _)| *old))?;
         if dry || changes.is_empty() {
             return Ok(changes);
         }
@@ -117,14 +121,14 @@ impl Shared {
     }
 
     /// Gives what the lab is now: its file's description, and what became of its links since.
-    fn live(&self) -> Live {
-        let fabric = self.fabric();
+    fn live(&self) -> Result<Live, Error> {
+        let mut fabric = self.fabric();
         let mut topology = Topology::clone(&self.topology());
         for (place, link) in topology.links.iter_mut().enumerate() {
             link.conditions = fabric.conditions(place).clone();
         }
         let states = (0..topology.links.len()).map(|place| fabric.link_state(place)).collect();
-        Live { topology, states }
+        Ok(Live { topology, states, broken: fabric.broken()? })
     }
 
     /// Gives the programs that go on by their description and do not run: they failed, or never became ready.

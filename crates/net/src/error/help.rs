@@ -54,6 +54,9 @@ impl Error {
             Self::Descriptors { needed, .. } => {
                 Some(format!("as root, 'ulimit -n {needed}' raises the limit of this shell"))
             }
+            Self::OtherInterface { node, interface } => {
+                Some(format!("'rackless exec {node} -- ip link delete {interface}' removes it"))
+            }
             Self::ProgramEnded { over: Some(limit), .. } => Some(format!(
                 "the node had used up its {limit} of memory; the key 'memory' of the node gives more"
             )),

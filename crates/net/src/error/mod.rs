@@ -298,6 +298,14 @@ pub enum Error {
         /// The interfaces there are.
         interfaces: Vec<String>,
     },
+    /// An interface that was removed in its node cannot be made again.
+    #[error("cannot make {node}:{interface} again: {node} has another interface of that name")]
+    OtherInterface {
+        /// The node.
+        node: String,
+        /// The interface.
+        interface: String,
+    },
     /// The node has no program, or it was not started yet.
     #[error("{node} runs no program")]
     NoProgram {

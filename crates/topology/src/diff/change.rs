@@ -67,10 +67,16 @@ impl Diff {
             }
             change(Action::Change, format!("link {}", ends(wanted, link)), details)
         });
+        let mended = self.mended.iter().map(|(old, place)| {
+            let link = &wanted.links[*place];
+            let mut details = difference(&live.links[*old], link);
+            details.push("an interface of it was removed in its node".to_owned());
+            change(Action::Change, format!("link {}", ends(wanted, link)), details)
+        });
         let rest =
             [("checks", self.checks), ("events", self.events)].into_iter().filter(|(_, differs)| *differs);
         let rest = rest.map(|(what, _)| change(Action::Change, what.to_owned(), Vec::new()));
-        gone.chain(new).chain(nodes).chain(links).chain(rest).collect()
+        gone.chain(new).chain(nodes).chain(links).chain(mended).chain(rest).collect()
     }
 }
 
