@@ -14,14 +14,14 @@ use rackless_topology::{Action, Change, Diff, Topology};
 use serde::{Deserialize, Serialize};
 
 use crate::client::wait_for_end;
-use crate::control::Event;
+use crate::control::{Event, Reply};
 use crate::error::Error;
 use crate::fabric::{Fabric, Keep};
 use crate::init::Ended;
 use crate::namespace::Namespace;
 use crate::programs::{self, Program, names};
 use crate::shared::{Shared, lock};
-use crate::{descriptors, files, observe, sys};
+use crate::{descriptors, files, neighbours, observe, sys};
 
 /// How often the processes of a node that goes are looked for, as they may make others while they are killed.
 const KILLS: usize = 10;
@@ -67,7 +67,7 @@ impl Shared {
     ///
     /// When a change fails, the lab is brought back to what it was; but if a program fails or does not become ready, the
     /// lab is what `source` describes, and the next call starts again what is missing.
-    pub(crate) fn converge(self: &Arc<Self>, source: &Source, dry: bool) -> Result<Vec<Change>, Error> {
+    pub(crate) fn converge(self: &Arc<Self>, source: &Source, dry: bool) -> Result<Reply, Error> {
         self.check_origin(source)?;
         let wanted = Arc::new(source.read(&self.options.directory)?);
         if !self.is_up() {
@@ -83,10 +83,13 @@ impl Shared {
         self.uplinks().check(&wanted)?;
         files::check(&wanted, &self.options.directory)?;
         self.fabric().check_mended(diff.mended.iter().map(|(old, _)| *old))?;
-        if dry || changes.is_empty() {
-            return Ok(changes);
+        if !diff.is_empty() {
+            descriptors::reserve_for(&diff, &wanted, &self.fabric())?;
         }
-        descriptors::reserve(&wanted)?;
+        let neighbours = neighbours::needed_more(&live.topology, &wanted);
+        if dry || changes.is_empty() {
+            return Ok(Reply::Changes { changes, neighbours });
+        }
         if !diff.is_empty() {
             self.carry_out(&diff, &live, &wanted)?;
         }
@@ -98,7 +101,7 @@ impl Shared {
         if diff.events {
             self.begin_agenda();
         }
-        started.map(|()| changes)
+        started.map(|()| Reply::Changes { changes, neighbours })
     }
 
     /// A lab is changed by what it came from, so that nobody's lab is changed by another's of the same name.

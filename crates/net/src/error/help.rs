@@ -51,6 +51,9 @@ impl Error {
             Self::Namespace { .. } if nix::unistd::geteuid().is_root() => {
                 Some("root without CAP_SYS_ADMIN (as in a container) cannot make namespaces".to_owned())
             }
+            Self::Descriptors { needed, lab: Some(pid), .. } => Some(format!(
+                "as root, 'prlimit --pid {pid} --nofile={needed}' raises the limit of the running lab"
+            )),
             Self::Descriptors { needed, .. } => {
                 Some(format!("as root, 'ulimit -n {needed}' raises the limit of this shell"))
             }

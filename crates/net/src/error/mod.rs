@@ -173,6 +173,8 @@ pub enum Error {
         needed: usize,
         /// What the process may have.
         limit: u64,
+        /// The lab's process; `None`: the lab is not up yet.
+        lab: Option<u32>,
     },
     /// A process could not be made.
     #[error("cannot start {what}")]
