@@ -217,7 +217,7 @@ impl Planner {
                 LinkKind::Trunk { ports: [numbers.port(name(a), one), numbers.port(name(b), other)] }
             }
         };
-        let label = format!("{} - {}", topology.end_name(a), topology.end_name(b));
+        let label = topology.link_name(link).to_string();
         LinkPlan { label, mtu: link.mtu, offload: link.offload, kind }
     }
 
