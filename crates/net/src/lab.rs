@@ -68,7 +68,7 @@ pub(crate) fn run_until(
     let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
     signals.thread_block().map_err(|errno| Error::Spawn { what: "signals".into(), source: errno.into() })?;
     descriptors::reserve(&topology)?;
-    let warnings = neighbours::warnings(&topology);
+    let warnings = neighbours::warnings(neighbours::needed(&topology));
     let reaper = Reaper::start(&base.lab(&name))?;
     let dir = match RunDir::claim(&base, &name) {
         Ok(dir) => dir,
