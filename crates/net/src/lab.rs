@@ -20,7 +20,7 @@ use crate::reaper::Reaper;
 use crate::rundir::{Base, RunDir};
 use crate::service::{self, Answer};
 use crate::shared::{Message, Shared};
-use crate::{descriptors, files, neighbours, outside, programs, userns};
+use crate::{descriptors, files, neighbours, outside, programs, sys, userns};
 
 /// Where a lab comes from and what it is called.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +59,7 @@ pub(crate) fn run_until(
     mut observe: impl FnMut(&Event),
 ) -> Result<(), Error> {
     let begin = Instant::now();
+    sys::share_memory_pools();
     let name = options.name.clone().unwrap_or_else(|| topology.name.clone());
     check_name(&name)?;
     let base = Base::find();
