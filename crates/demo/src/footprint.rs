@@ -15,13 +15,12 @@ pub(crate) struct Footprint {
 }
 
 impl Footprint {
-    /// Lists what is there now; `ignore` are processes by number.
-    pub(crate) fn take(ignore: &[u32]) -> std::io::Result<Self> {
+    /// Lists what is there now.
+    pub(crate) fn take() -> std::io::Result<Self> {
         let mut footprint = Self::default();
         for entry in fs::read_dir("/proc")?.flatten() {
             let name = entry.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-            if !ignore.contains(&pid) {
+            if let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) {
                 footprint.process(pid, &entry.path());
             }
         }
@@ -47,22 +46,25 @@ impl Footprint {
         Ok(footprint)
     }
 
+    /// Notes a process that this demo has started, and its network namespace: others come and go as they like.
     fn process(&mut self, pid: u32, path: &Path) {
-        if let Ok(namespace) = fs::read_link(path.join("ns/net")) {
-            self.namespaces.insert(namespace.to_string_lossy().into_owned());
+        let environment = fs::read(path.join("environ")).unwrap_or_default();
+        let (name, value) = mark();
+        let mark = format!("{name}={value}");
+        if !environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
+            return;
         }
         // A zombie is gone but for its parent, which is not ours to hurry.
         let status = fs::read_to_string(path.join("stat")).unwrap_or_default();
-        let zombie = status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'));
+        if status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')) {
+            return;
+        }
+        if let Ok(namespace) = fs::read_link(path.join("ns/net")) {
+            self.namespaces.insert(namespace.to_string_lossy().into_owned());
+        }
         let command = fs::read(path.join("cmdline")).unwrap_or_default();
         let command = String::from_utf8_lossy(&command).replace('\0', " ");
-        if command.contains("rackless")
-            && !zombie
-            && pid != std::process::id()
-            && !command.contains("rackless-demo")
-        {
-            self.processes.insert(format!("process {pid} ({})", command.trim()));
-        }
+        self.processes.insert(format!("process {pid} ({})", command.trim()));
     }
 
     /// What is here and was not there before.
@@ -83,14 +85,19 @@ impl Footprint {
     /// How much of each kind there is.
     pub(crate) fn summary(&self) -> String {
         format!(
-            "{} network namespaces, {} interfaces, {} rackless processes, {} files, {} sockets",
+            "{} network namespaces and {} processes of the demo, {} interfaces, {} files, {} sockets",
             self.namespaces.len(),
-            self.interfaces.len(),
             self.processes.len(),
+            self.interfaces.len(),
             self.files.len(),
             self.sockets.len()
         )
     }
+}
+
+/// The variable in the environment of all that a demo starts, and its value: labs hand it on to their programs.
+pub(crate) fn mark() -> (&'static str, String) {
+    ("RACKLESS_DEMO", std::process::id().to_string())
 }
 
 /// Where labs and DPDK keep what lives as long as they do.

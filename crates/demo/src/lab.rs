@@ -57,7 +57,7 @@ impl Rackless {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(arguments);
+        command.args(arguments).envs([crate::footprint::mark()]);
         command
     }
 }

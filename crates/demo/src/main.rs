@@ -86,7 +86,7 @@ fn demo(cli: &Cli) -> Result<bool, Box<dyn std::error::Error>> {
     let started = Instant::now();
     let rackless = Rackless::find(cli.rackless.as_deref())?;
     let mut report = Report::default();
-    let before = Footprint::take(&[])?;
+    let before = Footprint::take()?;
     for driver in DRIVERS {
         let fault = cli.fault.filter(|fault| fault.strikes(driver));
         let folder = prepare(&cli.examples, &cli.output.join(driver), fault)?;
@@ -144,10 +144,10 @@ fn nothing_left(before: &Footprint) -> std::io::Result<Step> {
     let step = Step::new("nothing is left behind");
     // Namespaces and processes end a moment after the command that ended them.
     let deadline = Instant::now() + Duration::from_secs(3);
-    let mut left = Footprint::take(&[])?.beyond(before);
+    let mut left = Footprint::take()?.beyond(before);
     while !left.is_empty() && Instant::now() < deadline {
         std::thread::park_timeout(Duration::from_millis(20));
-        left = Footprint::take(&[])?.beyond(before);
+        left = Footprint::take()?.beyond(before);
     }
     Ok(match left.as_slice() {
         [] => step.done(format!("before and after: {}", before.summary())),

@@ -16,14 +16,14 @@ use rackless_topology::Change;
 use rackless_topology::model::{LinkChange, LinkState};
 
 use crate::connection::{Connection, Sender};
-use crate::control::{Event, Exec, Reply, Request, Status};
+use crate::control::{Event, Exec, Reply, Request, Status, Warning};
 use crate::converge::Source;
 use crate::error::Error;
 use crate::history::Record;
 use crate::init::Ended;
 use crate::observe::Observation;
 use crate::rundir::{self, Base};
-use crate::sys;
+use crate::{neighbours, sys};
 
 /// How long a lab may take from its folder to its control socket.
 const FIRST_BREATH: Duration = Duration::from_secs(20);
@@ -212,16 +212,17 @@ impl Client {
 
     /// Makes the lab what `origin` describes now, which must be what it was made from: `dry` only tells what would change.
     ///
-    /// What is the same in both goes on undisturbed. When this fails, the lab is what it was, but for a program that does
+    /// Gives the changes, and what the user should know of this machine if the lab needs more of it than before. What is
+    /// the same in both goes on undisturbed. When this fails, the lab is what it was, but for a program that does
     /// not become ready.
-    pub fn converge(&mut self, origin: Origin<'_>, dry: bool) -> Result<Vec<Change>, Error> {
+    pub fn converge(&mut self, origin: Origin<'_>, dry: bool) -> Result<(Vec<Change>, Vec<Warning>), Error> {
         let source = match origin {
             Origin::File(path, text) => Source::File(path.to_owned(), text.to_owned()),
             Origin::Text(text) => Source::Text(text.to_owned()),
             Origin::Shape(shape) => Source::Shape(shape.to_owned()),
         };
         match self.ask(&Request::Converge { source, dry }, &[])? {
-            Reply::Changes(changes) => Ok(changes),
+            Reply::Changes { changes, neighbours } => Ok((changes, neighbours::warnings(neighbours))),
             _ => Err(Error::Protocol),
         }
     }

@@ -69,16 +69,28 @@ pub struct Exec {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reply {
     Status(Box<Status>),
-    Started { pid: i32 },
+    Started {
+        pid: i32,
+    },
     Ended(Ended),
-    Log { bytes: Vec<u8> },
+    Log {
+        bytes: Vec<u8>,
+    },
     Event(Event),
     Record(Record),
     Observation(Box<(Status, Observation)>),
-    Changes(Vec<Change>),
+    Changes {
+        changes: Vec<Change>,
+        /// The entries that the lab needs of the tables of neighbours, where it needs more than before.
+        neighbours: [usize; 2],
+    },
     Links(Vec<[String; 2]>),
     Done,
-    Error { message: String, hint: Option<String>, failed: bool },
+    Error {
+        message: String,
+        hint: Option<String>,
+        failed: bool,
+    },
 }
 
 /// Something that happened in a running lab.

@@ -14,14 +14,14 @@ use rackless_topology::{Action, Change, Diff, Topology};
 use serde::{Deserialize, Serialize};
 
 use crate::client::wait_for_end;
-use crate::control::Event;
+use crate::control::{Event, Reply};
 use crate::error::Error;
 use crate::fabric::{Fabric, Keep};
 use crate::init::Ended;
 use crate::namespace::Namespace;
 use crate::programs::{self, Program, names};
 use crate::shared::{Shared, lock};
-use crate::{descriptors, files, observe, sys};
+use crate::{descriptors, files, neighbours, observe, sys};
 
 /// How often the processes of a node that goes are looked for, as they may make others while they are killed.
 const KILLS: usize = 10;
@@ -58,6 +58,8 @@ struct Live {
     topology: Topology,
     /// Of its links.
     states: Vec<LinkState>,
+    /// The places of links of which something is gone.
+    broken: BTreeSet<usize>,
 }
 
 impl Shared {
@@ -65,24 +67,29 @@ impl Shared {
     ///
     /// When a change fails, the lab is brought back to what it was; but if a program fails or does not become ready, the
     /// lab is what `source` describes, and the next call starts again what is missing.
-    pub(crate) fn converge(self: &Arc<Self>, source: &Source, dry: bool) -> Result<Vec<Change>, Error> {
+    pub(crate) fn converge(self: &Arc<Self>, source: &Source, dry: bool) -> Result<Reply, Error> {
         self.check_origin(source)?;
         let wanted = Arc::new(source.read(&self.options.directory)?);
         if !self.is_up() {
             return Err(Error::ComingUp { lab: self.name.clone() });
         }
         let _only_one = lock(&self.restarting);
-        let live = self.live();
-        let diff = Diff::between(&live.topology, &live.states, &wanted);
+        let live = self.live()?;
+        let mut diff = Diff::between(&live.topology, &live.states, &wanted);
+        diff.mend(&live.broken);
         let again = self.unwell(&diff, &wanted);
         let mut changes = diff.changes(&live.topology, &wanted);
         changes.extend(again.iter().map(|id| started_again(&wanted, *id)));
         self.uplinks().check(&wanted)?;
         files::check(&wanted, &self.options.directory)?;
-        if dry || changes.is_empty() {
-            return Ok(changes);
+        self.fabric().check_mended(diff.mended.iter().map(|(old, _)| *old))?;
+        if !diff.is_empty() {
+            descriptors::reserve_for(&diff, &wanted, &self.fabric())?;
         }
-        descriptors::reserve(&wanted)?;
+        let neighbours = neighbours::needed_more(&live.topology, &wanted);
+        if dry || changes.is_empty() {
+            return Ok(Reply::Changes { changes, neighbours });
+        }
         if !diff.is_empty() {
             self.carry_out(&diff, &live, &wanted)?;
         }
@@ -94,7 +101,7 @@ impl Shared {
         if diff.events {
             self.begin_agenda();
         }
-        started.map(|()| changes)
+        started.map(|()| Reply::Changes { changes, neighbours })
     }
 
     /// A lab is changed by what it came from, so that nobody's lab is changed by another's of the same name.
@@ -117,14 +124,14 @@ impl Shared {
     }
 
     /// Gives what the lab is now: its file's description, and what became of its links since.
-    fn live(&self) -> Live {
-        let fabric = self.fabric();
+    fn live(&self) -> Result<Live, Error> {
+        let mut fabric = self.fabric();
         let mut topology = Topology::clone(&self.topology());
         for (place, link) in topology.links.iter_mut().enumerate() {
             link.conditions = fabric.conditions(place).clone();
         }
         let states = (0..topology.links.len()).map(|place| fabric.link_state(place)).collect();
-        Live { topology, states }
+        Ok(Live { topology, states, broken: fabric.broken()? })
     }
 
     /// Gives the programs that go on by their description and do not run: they failed, or never became ready.

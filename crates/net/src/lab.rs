@@ -20,7 +20,7 @@ use crate::reaper::Reaper;
 use crate::rundir::{Base, RunDir};
 use crate::service::{self, Answer};
 use crate::shared::{Message, Shared};
-use crate::{descriptors, files, neighbours, outside, programs, userns};
+use crate::{descriptors, files, neighbours, outside, programs, sys, userns};
 
 /// Where a lab comes from and what it is called.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +59,7 @@ pub(crate) fn run_until(
     mut observe: impl FnMut(&Event),
 ) -> Result<(), Error> {
     let begin = Instant::now();
+    sys::share_memory_pools();
     let name = options.name.clone().unwrap_or_else(|| topology.name.clone());
     check_name(&name)?;
     let base = Base::find();
@@ -68,7 +69,7 @@ pub(crate) fn run_until(
     let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
     signals.thread_block().map_err(|errno| Error::Spawn { what: "signals".into(), source: errno.into() })?;
     descriptors::reserve(&topology)?;
-    let warnings = neighbours::warnings(&topology);
+    let warnings = neighbours::warnings(neighbours::needed(&topology));
     let reaper = Reaper::start(&base.lab(&name))?;
     let dir = match RunDir::claim(&base, &name) {
         Ok(dir) => dir,

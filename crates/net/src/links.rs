@@ -33,7 +33,10 @@ impl Shared {
                 .apply(conditions)
                 .map_err(|error| error.to_string())
                 .and_then(|found| found.check().map(|()| found).map_err(|error| error.to_string()))
-                .map_err(|reason| Error::Conditions { link: ends.join(" - "), reason })?;
+                .map_err(|reason| Error::Conditions {
+                    link: topology.link_name(&topology.links[link]).to_string(),
+                    reason,
+                })?;
         }
         after.0 = change.state.unwrap_or(before.0);
         if after != before {

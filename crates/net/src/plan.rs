@@ -11,6 +11,9 @@ use crate::switch::{Bridges, Growth};
 
 /// The first index of a node's interfaces; the loopback is 1.
 const FIRST_INTERFACE: u32 = 2;
+/// The first index of interfaces that a node gets while it runs, behind those that the kernel gives to what the node
+/// has made itself.
+const LATER_INTERFACE: u32 = 1 << 16;
 /// The index of a way out of the lab, behind those of all interfaces that a node may ever get.
 pub(crate) const UPLINK_INDEX: u32 = 1 << 20;
 /// The longest name of an interface in bytes (`IFNAMSIZ` less the final zero).
@@ -214,7 +217,7 @@ impl Planner {
                 LinkKind::Trunk { ports: [numbers.port(name(a), one), numbers.port(name(b), other)] }
             }
         };
-        let label = format!("{} - {}", topology.end_name(a), topology.end_name(b));
+        let label = topology.link_name(link).to_string();
         LinkPlan { label, mtu: link.mtu, offload: link.offload, kind }
     }
 
@@ -282,12 +285,13 @@ type Planned = (usize, Port);
 fn plan_node(node: &Node, role: Role, mut ports: Vec<Planned>, kept: Option<&NodePlan>) -> NodePlan {
     ports.sort_by_key(|(place, _)| *place);
     let mut next = kept.map_or(FIRST_INTERFACE, |kept| kept.next_interface);
+    let first = if kept.is_some() { LATER_INTERFACE } else { FIRST_INTERFACE };
     let mut indexes = HashMap::new();
     let mut interfaces = Vec::with_capacity(ports.len());
     for (place, port) in ports {
         let interface = &node.interfaces[place];
         let same = kept.and_then(|kept| kept.interfaces.iter().find(|other| other.port == port));
-        let index = same.map_or(next, |same| same.index);
+        let index = same.map_or(next.max(first), |same| same.index);
         next = next.max(index + 1);
         indexes.insert(place, index);
         interfaces.push(InterfacePlan {

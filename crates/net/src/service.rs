@@ -112,7 +112,7 @@ fn serve(shared: &Arc<Shared>, stream: UnixStream) -> io::Result<()> {
                 answer(&mut sender, change_link(shared, &node, &interface, change))?;
             }
             Request::Converge { source, dry } => {
-                let reply = shared.converge(&source, dry).map(Reply::Changes);
+                let reply = shared.converge(&source, dry);
                 sender.send(&reply.unwrap_or_else(|error| error.reply()), &[])?;
             }
             Request::Part { groups } => {

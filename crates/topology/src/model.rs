@@ -239,6 +239,12 @@ impl Topology {
         fmt::from_fn(move |f| write!(f, "{}:{}", self[end.node].name, self.interface(end).name))
     }
 
+    /// Returns the text `node:interface - node:interface` of a link, which tells it from all others.
+    pub fn link_name(&self, link: &Link) -> impl fmt::Display + '_ {
+        let [a, b] = link.ends;
+        fmt::from_fn(move |f| write!(f, "{} - {}", self.end_name(a), self.end_name(b)))
+    }
+
     /// Returns all programs, in the order of the file.
     pub fn program_ids(&self) -> impl Iterator<Item = ProgramId> {
         (0..self.nodes.len()).flat_map(|node| self.programs_of(NodeId(node)))

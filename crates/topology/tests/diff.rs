@@ -1,5 +1,7 @@
 //! What has to change to make one lab of another.
 
+use std::collections::BTreeSet;
+
 use rackless_topology::model::LinkState;
 use rackless_topology::{Diff, Topology};
 
@@ -49,6 +51,30 @@ fn nothing_changes_between_a_lab_and_itself() {
     assert_eq!(changes(&[]), [""; 0]);
     // Comments and the order of tables say nothing.
     assert_eq!(changes(&[("[node.a]", "# the first\n[node.a]")]), [""; 0]);
+}
+
+#[test]
+fn a_broken_link_that_stays_is_made_again() {
+    let live = parse(LAB);
+    for (text, expected) in [
+        (LAB.to_owned(), vec!["~ link a:eth0 - b:eth0: an interface of it was removed in its node"]),
+        (
+            LAB.replace("10 ms", "20 ms"),
+            vec!["~ link a:eth0 - b:eth0: delay 10 ms → 20 ms; an interface of it was removed in its node"],
+        ),
+        (
+            LAB.replace("delay = '10 ms'", "mtu = 9000"),
+            vec!["- link a:eth0 - b:eth0", "+ link a:eth0 - b:eth0"],
+        ),
+    ] {
+        let wanted = parse(&text);
+        let mut diff = Diff::between(&live, &[LinkState::Up; 2], &wanted);
+        diff.mend(&BTreeSet::from([0]));
+        let changes = diff.changes(&live, &wanted);
+        assert!(!diff.is_empty());
+        assert_eq!(changes.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+        assert!(diff.links.kept.iter().all(|(old, ..)| *old != 0), "it is made anew");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A running lab that is changed to what its file says now.
 
 mod faults;
+mod mended;
 mod network;
 mod programs;
 mod storms;

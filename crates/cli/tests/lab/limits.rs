@@ -1,17 +1,22 @@
 //! Labs that are large, or too large for the machine.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::home::{Home, text};
+
+/// Runs the program, which may have this many descriptors.
+fn limited(home: &Home, descriptors: u32, args: &[&str]) -> Output {
+    let command = home.command(args);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")]);
+    limited.arg(command.get_program()).args(command.get_args()).env("XDG_RUNTIME_DIR", home.path());
+    limited.output().expect("the program runs")
+}
 
 #[test]
 fn a_lab_that_needs_more_descriptors_than_there_are_is_refused_before_it_is_made() {
     let home = Home::new();
-    let lab = home.command(&["up", "-d", "--shape", "single,200"]);
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -n 300; exec \"$0\" \"$@\""]).arg(lab.get_program()).args(lab.get_args());
-    limited.env("XDG_RUNTIME_DIR", home.path());
-    let output = limited.output().expect("the program runs");
+    let output = limited(&home, 300, &["up", "-d", "--shape", "single,200"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let message = text(&output.stderr);
     let expected = "a lab of 201 nodes needs 442 file descriptors, and this process may have 300";
@@ -21,11 +26,53 @@ fn a_lab_that_needs_more_descriptors_than_there_are_is_refused_before_it_is_made
 }
 
 #[test]
+fn the_wires_of_a_change_count_among_its_descriptors() {
+    let home = Home::new();
+    let shaped = |hosts: usize| {
+        let host = |at: usize| {
+            format!("[node.h{at}]\n[[link]]\nends = [\"h{at}\", \"s\"]\ndelay = \"1 ms\"\nwire = \"user\"\n")
+        };
+        home.lab(
+            "lab.toml",
+            &format!("[node.s]\nkind = \"switch\"\n{}", (0..hosts).map(host).collect::<String>()),
+        )
+    };
+    let output = limited(&home, 135, &["up", "-d", &shaped(30)]);
+    assert!(output.status.success(), "{output:?}");
+    let message = home.fails(2, &["up", "-d", &shaped(45)]);
+    assert!(message.contains("a lab of 46 nodes needs 1"), "{message}");
+    assert!(message.contains("file descriptors, and this process may have 135"), "{message}");
+    home.ok(&["down"]);
+}
+
+#[test]
+fn a_change_that_needs_more_descriptors_than_there_are_is_refused_before_anything_changes() {
+    let home = Home::new();
+    let output = limited(&home, 300, &["up", "-d", "--shape", "single,100", "--name", "lab"]);
+    assert!(output.status.success(), "{output:?}");
+    for how in ["-d", "--dry-run"] {
+        let message = home.fails(2, &["up", how, "--shape", "single,200", "--name", "lab"]);
+        assert!(message.contains("a lab of 201 nodes needs 3"), "{message}");
+        assert!(message.contains("file descriptors, and this process may have 300"), "{message}");
+        assert!(message.contains("hint: as root, 'prlimit --pid "), "{message}");
+    }
+    assert!(home.fails(2, &["exec", "h101", "--", "true"]).contains("there is no node h101"));
+    // What is open counts, not what a lab of that size would need from nothing.
+    home.ok(&["up", "-d", "--shape", "single,150", "--name", "lab"]);
+    assert!(home.pings("h1", "10.0.0.150"));
+    home.ok(&["down"]);
+}
+
+/// The most entries of a table of neighbours.
+fn neighbours() -> u32 {
+    let limit = std::fs::read_to_string("/proc/sys/net/ipv4/neigh/default/gc_thresh3");
+    limit.map_or(1024, |text| text.trim().parse().expect("a number"))
+}
+
+#[test]
 fn a_lab_that_may_overfill_the_neighbour_table_is_warned_of() {
     let home = Home::new();
-    let limit = std::fs::read_to_string("/proc/sys/net/ipv4/neigh/default/gc_thresh3");
-    let limit: u32 = limit.map_or(1024, |text| text.trim().parse().expect("a number"));
-    let hosts = limit.isqrt() + 2;
+    let hosts = neighbours().isqrt() + 2;
     let output = home.run(&["up", "-d", "--shape", &format!("single,{hosts}")]);
     assert!(output.status.success(), "{output:?}");
     let message = text(&output.stderr);
@@ -38,6 +85,30 @@ fn a_lab_that_may_overfill_the_neighbour_table_is_warned_of() {
     let output = home.run(&["up", "-d", "--shape", "single,2"]);
     assert!(!text(&output.stderr).contains("warning"), "{output:?}");
     home.ok(&["down"]);
+}
+
+#[test]
+fn a_running_lab_that_grows_over_the_neighbour_table_is_warned_of() {
+    for home in [Home::new(), Home::ordinary_user()] {
+        let hosts = neighbours().isqrt() + 2;
+        let become_of = |hosts: u32| {
+            let output = home.run(&["up", "-d", "--shape", &format!("single,{hosts}"), "--name", "lab"]);
+            assert!(output.status.success(), "{output:?}");
+            text(&output.stderr)
+        };
+        assert!(!become_of(2).contains("warning"));
+        let message = become_of(hosts);
+        let wanted = hosts * (hosts - 1);
+        let expected = format!("warning: if all nodes talk with each other, they need {wanted} entries");
+        assert!(message.contains(&expected), "{message}");
+        assert!(message.contains("hint: 'sudo sysctl net.ipv4.neigh.default.gc_thresh3="), "{message}");
+        // It is told once, and not of a lab that shrinks.
+        for hosts in [hosts, hosts - 1] {
+            let message = become_of(hosts);
+            assert!(!message.contains("warning"), "{message}");
+        }
+        home.ok(&["down"]);
+    }
 }
 
 #[test]

@@ -36,7 +36,8 @@ ends = ["d", "s2"]
 
 /// Pings a few times over links that lose nothing; gives the shortest round trip in milliseconds.
 fn round_trip(home: &Home, node: &str, target: &str) -> f64 {
-    let found = home.ok(&["exec", node, "--", "ping", "-n", "-c", "5", "-i", "0.01", target]);
+    // With a deadline it waits for all answers; without one it gives up on the last after two round trips.
+    let found = home.ok(&["exec", node, "--", "ping", "-n", "-c", "5", "-i", "0.01", "-w", "30", target]);
     assert!(found.contains(" 5 received"), "{found}");
     let times = found.lines().find_map(|line| line.strip_prefix("rtt min/avg/max/mdev = ")).expect("times");
     times.split('/').next().and_then(|least| least.parse().ok()).expect("a time")
@@ -59,13 +60,18 @@ fn links_delay_frames_wherever_they_lie() {
         assert!(round_trip(&home, "c", "10.1.0.2") >= 37.0);
         let all = links(&home);
         assert_eq!((&all[1]["tx"]["delay"], &all[1]["rx"]["delay"]), (&"20 ms".into(), &"7 ms".into()));
+        if std::env::var_os(crate::stock::VARIABLE).is_some() {
+            assert!(all[..3].iter().all(|link| link["carrier"] == "kernel"), "{all:?}");
+        }
         if all[1]["carrier"] == "user" {
             assert!(all[1]["counters"][1]["delivered"]["frames"].as_u64() > Some(0), "{}", all[1]);
         }
         for end in ["a:eth0", "s2:eth0", "c:eth0"] {
             home.ok(&["link", "set", end, "--clear"]);
         }
-        assert!(home.pings("a", "10.0.0.2") && home.pings("c", "10.1.0.2") && home.pings("d", "10.1.0.1"));
+        for (node, target) in [("a", "10.0.0.2"), ("c", "10.1.0.2"), ("d", "10.1.0.1")] {
+            home.reaches(node, target);
+        }
         assert!(links(&home).iter().all(|link| link["carrier"] == "redirect" || link["carrier"] == "bridge"));
         home.ok(&["down"]);
         home.assert_nothing_left(&[], "after down");

@@ -24,6 +24,8 @@ pub(super) struct Hierarchy<'a> {
     pub(super) base: PathBuf,
     /// What is needed of it, at least one.
     pub(super) needed: Vec<Need<'a>>,
+    /// What the group hands on since it was found.
+    told: Vec<Controller>,
 }
 
 /// A hierarchy as it is mounted.
@@ -52,7 +54,9 @@ pub(super) fn find<'a>(needed: &[Need<'a>]) -> Result<Vec<Hierarchy<'a>>, Error>
         };
         match found.iter_mut().find(|hierarchy| hierarchy.base == base) {
             Some(hierarchy) => hierarchy.needed.push(*need),
-            None => found.push(Hierarchy { version: Version::One, base, needed: vec![*need] }),
+            None => {
+                found.push(Hierarchy { version: Version::One, base, needed: vec![*need], told: Vec::new() })
+            }
         }
     }
     if !unified.is_empty() {
@@ -65,8 +69,8 @@ pub(super) fn find<'a>(needed: &[Need<'a>]) -> Result<Vec<Hierarchy<'a>>, Error>
             key: controller.key(),
             controller: controller.as_str(),
         };
-        let base = base.ok_or_else(missing)?;
-        found.push(Hierarchy { version: Version::Two, base, needed: unified });
+        let (base, told) = base.ok_or_else(missing)?;
+        found.push(Hierarchy { version: Version::Two, base, needed: unified, told });
     }
     Ok(found)
 }
@@ -74,21 +78,26 @@ pub(super) fn find<'a>(needed: &[Need<'a>]) -> Result<Vec<Hierarchy<'a>>, Error>
 /// Finds the nearest group, from `own` up to the mount point, whose groups can have the controllers.
 ///
 /// A group that hands them on already is taken before one that has to be told to, which a group with processes in it
-/// refuses.
-fn base_of_two(own: &Path, top: &Path, needed: &[Need<'_>]) -> Option<PathBuf> {
+/// refuses. Gives also what it was told to hand on and had not.
+fn base_of_two(own: &Path, top: &Path, needed: &[Need<'_>]) -> Option<(PathBuf, Vec<Controller>)> {
     let candidates = || own.ancestors().take_while(|folder| folder.starts_with(top));
-    let has = |folder: &Path, file: &str| {
+    let missing = |folder: &Path, file: &str| {
         let text = fs::read_to_string(folder.join(file)).unwrap_or_default();
-        needed.iter().all(|(controller, _)| text.split_whitespace().any(|name| name == controller.as_str()))
+        let needed = needed.iter().map(|(controller, _)| *controller);
+        needed
+            .filter(|controller| !text.split_whitespace().any(|name| name == controller.as_str()))
+            .collect::<Vec<_>>()
     };
+    let has = |folder: &Path, file: &str| missing(folder, file).is_empty();
     let writable = |folder: &Path| nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).is_ok();
     let ready = candidates().find(|folder| has(folder, "cgroup.subtree_control") && writable(folder));
     let told = || {
-        candidates()
-            .filter(|folder| has(folder, "cgroup.controllers"))
-            .find(|folder| hand_on(folder, needed).is_ok())
+        candidates().filter(|folder| has(folder, "cgroup.controllers")).find_map(|folder| {
+            let missing = missing(folder, "cgroup.subtree_control");
+            hand_on(folder, needed).is_ok().then(|| (folder.to_owned(), missing))
+        })
     };
-    ready.or_else(told).map(Path::to_owned)
+    ready.map(|folder| (folder.to_owned(), Vec::new())).or_else(told)
 }
 
 /// Lets the groups in a group have controllers.
@@ -109,6 +118,17 @@ impl Hierarchy<'_> {
         match self.version {
             Version::One => Ok(()),
             Version::Two => hand_on(root, &self.needed),
+        }
+    }
+
+    /// Has the group hand on no more than before it was found.
+    ///
+    /// The kernel refuses to take a controller from a group that hands it on, as those of labs do.
+    pub(super) fn take_back(&self) {
+        let told = self.told.iter().map(|controller| format!("-{}", controller.as_str()));
+        let told: Vec<String> = told.collect();
+        if !told.is_empty() {
+            let _ = write(&self.base.join("cgroup.subtree_control"), &told.join(" "));
         }
     }
 }
@@ -191,17 +211,27 @@ mod tests {
         ]);
         let own = top.path().join("user/app/own");
         let both = [(Controller::Cpu, "h"), (Controller::Memory, "h")];
-        assert_eq!(base_of_two(&own, top.path(), &both), Some(top.path().join("user")));
-        assert_eq!(base_of_two(&own, top.path(), &both[1..]), Some(top.path().join("user/app")));
+        assert_eq!(base_of_two(&own, top.path(), &both), Some((top.path().join("user"), Vec::new())));
+        assert_eq!(
+            base_of_two(&own, top.path(), &both[1..]),
+            Some((top.path().join("user/app"), Vec::new()))
+        );
     }
 
     #[test]
     fn a_group_is_told_to_hand_controllers_on_where_none_does() {
         let top = tree(&[("", "cpu memory", ""), ("own", "", "")]);
         let both = [(Controller::Cpu, "h"), (Controller::Memory, "h")];
-        assert_eq!(base_of_two(&top.path().join("own"), top.path(), &both), Some(top.path().to_owned()));
-        let told = fs::read_to_string(top.path().join("cgroup.subtree_control")).expect("a file");
-        assert_eq!(told, "+cpu +memory");
+        let (base, told) = base_of_two(&top.path().join("own"), top.path(), &both).expect("a group");
+        assert_eq!(base, top.path());
+        let hands_on = || fs::read_to_string(top.path().join("cgroup.subtree_control")).expect("a file");
+        assert_eq!(hands_on(), "+cpu +memory");
+        let found = Hierarchy { version: Version::Two, base, needed: both.to_vec(), told };
+        found.take_back();
+        assert_eq!(hands_on(), "-cpu -memory");
+        let top = tree(&[("", "cpu memory", "memory"), ("own", "", "")]);
+        let (_, told) = base_of_two(&top.path().join("own"), top.path(), &both).expect("a group");
+        assert_eq!(told, [Controller::Cpu], "what others had handed on stays");
         let top = tree(&[("", "io", "io"), ("own", "", "")]);
         assert_eq!(base_of_two(&top.path().join("own"), top.path(), &both), None);
     }

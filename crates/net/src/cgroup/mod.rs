@@ -5,8 +5,8 @@
 //! with a limit has a group, which a program enters before it is executed. The groups are listed in the lab's folder
 //! before they are made, and whoever removes the folder removes them first: the lab, its reaper, or the next command.
 //!
-//! A group of version 2 hands controllers on to those in it only when it is told to. One that was told keeps doing so:
-//! to take controllers back would take them from groups that others have made meanwhile.
+//! A group of version 2 hands controllers on to those in it only when it is told to. One that was told for
+//! a lab keeps doing so: to take controllers back would take them from groups that others have made meanwhile.
 
 mod converge;
 mod hierarchy;
@@ -177,17 +177,19 @@ fn write(path: &Path, text: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Tries whether processes can be limited: makes groups, and removes them.
+/// Tries whether processes can be limited: makes groups, and removes them and what was changed for them.
 pub(crate) fn attempt() -> Result<(), Error> {
     let needed = Controller::ALL.map(|controller| (controller, "a node"));
     let hierarchies = hierarchy::find(&needed)?;
     let name = format!("rackless-try-{}", nix::unistd::getpid());
-    for hierarchy in &hierarchies {
+    let attempts = hierarchies.iter().map(|hierarchy| {
         let root = hierarchy.base.join(&name);
         let (controller, node) = hierarchy.needed[0];
         let made = hierarchy.make_root(&root);
         let _ = fs::remove_dir(&root);
-        made.map_err(Error::limit(node, controller.key()))?;
-    }
-    Ok(())
+        hierarchy.take_back();
+        made.map_err(Error::limit(node, controller.key()))
+    });
+    let attempts: Vec<Result<(), Error>> = attempts.collect(); // all, so that all is taken back
+    attempts.into_iter().collect()
 }

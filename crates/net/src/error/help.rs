@@ -51,8 +51,14 @@ impl Error {
             Self::Namespace { .. } if nix::unistd::geteuid().is_root() => {
                 Some("root without CAP_SYS_ADMIN (as in a container) cannot make namespaces".to_owned())
             }
+            Self::Descriptors { needed, lab: Some(pid), .. } => Some(format!(
+                "as root, 'prlimit --pid {pid} --nofile={needed}' raises the limit of the running lab"
+            )),
             Self::Descriptors { needed, .. } => {
                 Some(format!("as root, 'ulimit -n {needed}' raises the limit of this shell"))
+            }
+            Self::OtherInterface { node, interface } => {
+                Some(format!("'rackless exec {node} -- ip link delete {interface}' removes it"))
             }
             Self::ProgramEnded { over: Some(limit), .. } => Some(format!(
                 "the node had used up its {limit} of memory; the key 'memory' of the node gives more"

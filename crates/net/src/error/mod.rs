@@ -173,6 +173,8 @@ pub enum Error {
         needed: usize,
         /// What the process may have.
         limit: u64,
+        /// The lab's process; `None`: the lab is not up yet.
+        lab: Option<u32>,
     },
     /// A process could not be made.
     #[error("cannot start {what}")]
@@ -297,6 +299,14 @@ pub enum Error {
         interface: String,
         /// The interfaces there are.
         interfaces: Vec<String>,
+    },
+    /// An interface that was removed in its node cannot be made again.
+    #[error("cannot make {node}:{interface} again: {node} has another interface of that name")]
+    OtherInterface {
+        /// The node.
+        node: String,
+        /// The interface.
+        interface: String,
     },
     /// The node has no program, or it was not started yet.
     #[error("{node} runs no program")]

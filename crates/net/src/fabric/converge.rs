@@ -30,7 +30,7 @@ const PORT_PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(crate) struct Keep {
     nodes: HashSet<String>,
-    /// By the names of their ends, which are their labels.
+    /// By their names, which are their labels.
     links: HashSet<String>,
 }
 
@@ -38,7 +38,8 @@ impl Keep {
     /// Gives what a change of the lab keeps.
     pub(crate) fn of(diff: &Diff, wanted: &Topology) -> Self {
         let nodes = diff.nodes.kept.iter().map(|(_, id, _)| wanted[*id].name.clone());
-        let links = diff.links.kept.iter().map(|(_, place, _)| label(wanted, *place));
+        let links =
+            diff.links.kept.iter().map(|(_, place, _)| wanted.link_name(&wanted.links[*place]).to_string());
         Self { nodes: nodes.collect(), links: links.collect() }
     }
 
@@ -46,11 +47,6 @@ impl Keep {
     pub(crate) fn has_node(&self, name: &str) -> bool {
         self.nodes.contains(name)
     }
-}
-
-fn label(topology: &Topology, link: usize) -> String {
-    let [a, b] = topology.links[link].ends;
-    format!("{} - {}", topology.end_name(a), topology.end_name(b))
 }
 
 /// What is made by one change of a lab.
@@ -76,8 +72,9 @@ impl Fabric {
         init: &Init,
     ) -> Result<(), Error> {
         self.remove_all_but(keep)?;
+        let links = wanted.links.iter().enumerate();
         let places: HashMap<String, usize> =
-            (0..wanted.links.len()).map(|place| (label(wanted, place), place)).collect();
+            links.map(|(place, link)| (wanted.link_name(link).to_string(), place)).collect();
         let kept = std::mem::take(&mut self.links).into_iter();
         let mut kept: HashMap<usize, FabricLink> =
             kept.filter_map(|link| Some((*places.get(&link.plan.label)?, link))).collect();

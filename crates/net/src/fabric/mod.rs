@@ -3,6 +3,7 @@
 //! Every interface of a node is a veth whose other end, its port, lies in the fabric from birth. What
 //! joins the ports there can change without a node noticing.
 
+mod broken;
 mod converge;
 mod counters;
 mod make;

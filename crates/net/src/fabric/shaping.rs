@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 
 use rackless_link::Conditions;
 use rackless_topology::model::{LinkState, Wire};
+use rackless_topology::{Diff, Topology};
 
 use super::{Fabric, FabricLink, is_missing};
 use crate::error::Error;
@@ -85,22 +86,25 @@ impl Fabric {
 
     /// Chooses what imposes conditions, as the link asks, else the environment, else as the kernel can.
     fn choose(&self, link: usize, oriented: &[Conditions; 2]) -> Result<Imposed, Error> {
-        if oriented.iter().all(Conditions::is_perfect) {
+        let FabricLink { plan, wire, .. } = &self.links[link];
+        let failed = |what| Error::KernelWire { link: plan.label.clone(), what };
+        self.choose_for(*wire, oriented).map_err(failed)
+    }
+
+    /// Does so for a link that may not be there yet; the error is what the kernel cannot do.
+    fn choose_for(&self, wire: Wire, conditions: &[Conditions; 2]) -> Result<Imposed, &'static str> {
+        if conditions.iter().all(Conditions::is_perfect) {
             return Ok(Imposed::Nothing);
         }
-        let record = &self.links[link];
-        let wanted = if record.wire == Wire::Auto { self.wire } else { record.wire };
+        let wanted = if wire == Wire::Auto { self.wire } else { wire };
         if matches!(wanted, Wire::User | Wire::Precise) {
             return Ok(Imposed::User);
         }
-        let egress = || Ok([Egress::of(&oriented[0])?, Egress::of(&oriented[1])?]);
+        let egress = || Ok([Egress::of(&conditions[0])?, Egress::of(&conditions[1])?]);
         match (egress(), wanted) {
             (Ok(egress), Wire::Kernel) => Ok(Imposed::Kernel(Box::new(egress))),
             (Ok(egress), _) if self.kernel_can != Some(false) => Ok(Imposed::Kernel(Box::new(egress))),
-            (Err(what), Wire::Kernel) => {
-                let link = record.plan.label.clone();
-                Err(Error::KernelWire { link, what })
-            }
+            (Err(what), Wire::Kernel) => Err(what),
             _ => Ok(Imposed::User),
         }
     }
@@ -193,6 +197,17 @@ impl Fabric {
         }
         record.conditions = Default::default();
         Ok(())
+    }
+
+    /// Gives the number of wires that a change of the lab makes, as far as it is known what the kernel can.
+    pub(crate) fn wires_for(&self, diff: &Diff, wanted: &Topology) -> usize {
+        let has_none = |place: &usize| !matches!(self.links[*place].shaping, Some(Shaping::User { .. }));
+        let kept = diff.links.kept.iter().filter(|(old, _, differs)| *differs && has_none(old));
+        let made = diff.links.new.iter().chain(diff.mended.iter().map(|(_, place)| place));
+        made.chain(kept.map(|(_, place, _)| place))
+            .map(|place| &wanted.links[*place])
+            .filter(|link| matches!(self.choose_for(link.wire, &link.conditions), Ok(Imposed::User)))
+            .count()
     }
 
     /// Starts a wire process in the place of one that died.

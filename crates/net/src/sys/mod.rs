@@ -16,6 +16,6 @@ pub(crate) use descriptor::{
 pub(crate) use ethtool::offload_off;
 pub(crate) use facility::{load_bpf, open_xdp};
 pub(crate) use packet::open_tap;
-pub(crate) use process::{clone_init, default_signal, fork, raise_priority, run_first};
+pub(crate) use process::{clone_init, default_signal, fork, raise_priority, run_first, share_memory_pools};
 pub(crate) use ring::{RETIRE_MS, RawFrame, Ring, take_drops};
 pub(crate) use tun::{VNET_HEADER, open_wire_end, set_wire_offload};

@@ -72,3 +72,13 @@ pub(crate) fn raise_priority() -> io::Result<()> {
     let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -10) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Lets all threads of the process share two pools of memory, where the C library would keep eight for each core: a lab
+/// has many threads, one per program for instance, that do little, and each pool grows to what was ever needed at once.
+pub(crate) fn share_memory_pools() {
+    // SAFETY: the call takes integers, and it may fail: the pools are then as many as before.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 2)
+    };
+}

@@ -2,17 +2,12 @@
 
 use super::Warning;
 use crate::file::INTERFACE_BYTES;
-use crate::model::{Conditions, Kind, Link, Node, Program, Restart, Topology};
+use crate::model::{Conditions, Kind, Link, Node, Program, Restart, Topology, Wire};
 
 /// Returns a warning for everything that an export leaves out or changes.
 pub(super) fn of(topology: &Topology) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = topology.nodes.iter().flat_map(of_node).collect();
-    let conditional = |link: &&Link| link.conditions != [Conditions::default(), Conditions::default()];
-    warnings.extend(topology.links.iter().filter(conditional).map(|link| {
-        let ends = link.ends.map(|end| topology.end_name(end).to_string());
-        let why = "containerlab's links have no conditions, 'containerlab tools netem' sets some";
-        warning("link", &[&ends[0], &ends[1]], why)
-    }));
+    warnings.extend(topology.links.iter().flat_map(|link| of_link(topology, link)));
     let lab = [("check", topology.checks.is_empty()), ("event", topology.events.is_empty())];
     let lab = lab.into_iter().filter(|(_, empty)| !empty);
     warnings.extend(lab.map(|(key, _)| warning(key, &[], "containerlab has none, they are left out")));
@@ -23,6 +18,28 @@ pub(super) fn of(topology: &Topology) -> Vec<Warning> {
 pub(super) fn warning(key: &str, nodes: &[&str], why: impl Into<String>) -> Warning {
     let nodes = nodes.iter().map(|node| (*node).to_owned()).collect();
     Warning { place: None, key: key.to_owned(), nodes, why: why.into() }
+}
+
+fn of_link(topology: &Topology, link: &Link) -> Vec<Warning> {
+    let ends = link.ends.map(|end| topology.end_name(end).to_string());
+    let names = [ends[0].as_str(), ends[1].as_str()];
+    let nf = link.ends.iter().any(|end| topology[end.node].kind == Kind::Nf);
+    let offload = "containerlab leaves offloads as the kernel has them";
+    let all = [
+        (
+            link.conditions != [Conditions::default(), Conditions::default()],
+            "link",
+            "containerlab's links have no conditions, 'containerlab tools netem' sets some",
+        ),
+        (link.wire != Wire::Auto, "wire", "containerlab has none, the kernel's netem is what its tools set"),
+        (link.offload == nf, "offload", offload), // unless said, an nf has it off, and all others on
+    ];
+    let lost = all.into_iter().filter(|(lost, ..)| *lost);
+    let other =
+        link.ends.iter().zip(names).filter(|(end, _)| topology.interface(**end).offload != link.offload);
+    lost.map(|(_, key, why)| warning(key, &names, why))
+        .chain(other.map(|(_, name)| warning("offload", &[name], offload)))
+        .collect()
 }
 
 fn of_node(node: &Node) -> Vec<Warning> {

@@ -38,7 +38,7 @@ impl Diff {
     pub fn changes(&self, live: &Topology, wanted: &Topology) -> Vec<Change> {
         let change = |action, what: String, details| Change { action, what, details };
         let gone = self.links.gone.iter().map(|place| {
-            change(Action::Remove, format!("link {}", ends(live, &live.links[*place])), Vec::new())
+            change(Action::Remove, format!("link {}", live.link_name(&live.links[*place])), Vec::new())
         });
         let gone = gone.chain(
             self.nodes
@@ -52,7 +52,7 @@ impl Diff {
         });
         let new = new.chain(self.links.new.iter().map(|place| {
             let link = &wanted.links[*place];
-            change(Action::Add, format!("link {}", ends(wanted, link)), said(link))
+            change(Action::Add, format!("link {}", wanted.link_name(link)), said(link))
         }));
         let nodes = self.nodes.kept.iter().filter(|(.., differs)| *differs).map(|(old, id, _)| {
             let node = &wanted[*id];
@@ -65,12 +65,18 @@ impl Diff {
             if details.is_empty() {
                 details.push("up".to_owned()); // its conditions are right, so it is its state that is not
             }
-            change(Action::Change, format!("link {}", ends(wanted, link)), details)
+            change(Action::Change, format!("link {}", wanted.link_name(link)), details)
+        });
+        let mended = self.mended.iter().map(|(old, place)| {
+            let link = &wanted.links[*place];
+            let mut details = difference(&live.links[*old], link);
+            details.push("an interface of it was removed in its node".to_owned());
+            change(Action::Change, format!("link {}", wanted.link_name(link)), details)
         });
         let rest =
             [("checks", self.checks), ("events", self.events)].into_iter().filter(|(_, differs)| *differs);
         let rest = rest.map(|(what, _)| change(Action::Change, what.to_owned(), Vec::new()));
-        gone.chain(new).chain(nodes).chain(links).chain(rest).collect()
+        gone.chain(new).chain(nodes).chain(links).chain(mended).chain(rest).collect()
     }
 }
 
@@ -85,10 +91,6 @@ impl fmt::Display for Change {
         write!(f, "{sign} {}", self.what)?;
         if self.details.is_empty() { Ok(()) } else { write!(f, ": {}", self.details.join("; ")) }
     }
-}
-
-fn ends(topology: &Topology, link: &Link) -> String {
-    link.ends.map(|end| topology.end_name(end).to_string()).join(" - ")
 }
 
 /// Says what is different about a node, but not which links it has.

@@ -30,6 +30,8 @@ pub struct Diff {
     pub nodes: Parts<NodeId>,
     /// The links, by their places in the two topologies.
     pub links: Parts<usize>,
+    /// The links that stay and are made again, since something of them is gone: their places in the two topologies.
+    pub mended: Vec<(usize, usize)>,
     /// The programs, those of all nodes; one that runs otherwise goes and comes anew.
     pub programs: Parts<ProgramId>,
     /// Of the nodes that are kept, those whose processes see other files: their places in the two topologies.
@@ -63,6 +65,12 @@ impl Diff {
         diff.compare_programs(live, wanted);
         diff.compare_links(live, states, wanted);
         diff
+    }
+
+    /// Has those of the `broken` links made again that stay; they are given by their places in the live lab.
+    pub fn mend(&mut self, broken: &BTreeSet<usize>) {
+        let broken = self.links.kept.extract_if(.., |(old, ..)| broken.contains(old));
+        self.mended = broken.map(|(old, new, _)| (old, new)).collect();
     }
 
     fn compare_nodes(&mut self, live: &Topology, wanted: &Topology) {
@@ -134,7 +142,8 @@ impl Diff {
 
     /// Whether nothing has to change.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty() && self.links.is_empty() && !self.checks && !self.events
+        let parts = self.nodes.is_empty() && self.links.is_empty() && self.mended.is_empty();
+        parts && !self.checks && !self.events
     }
 }
 

@@ -131,6 +131,32 @@ fn what_containerlab_has_no_word_for_is_named() {
 }
 
 #[test]
+fn explicit_offloads_and_wires_are_named() {
+    let lab = parse(
+        "[node.a]\n[node.b]\ninterface.eth1.offload = true\n[node.nf]\nkind = \"nf\"\n\
+         [[link]]\nends = [\"a\", \"b\"]\nwire = \"precise\"\ndelay = \"10 ms\"\n\
+         [[link]]\nends = [\"a\", \"b\"]\noffload = false\n\
+         [[link]]\nends = [\"a\", \"nf\"]\n\
+         [[link]]\nends = [\"b\", \"nf\"]\noffload = true\n",
+    );
+    let warnings: Vec<String> =
+        clab::export(&lab, "alpine").warnings.iter().map(ToString::to_string).collect();
+    let offload = "containerlab leaves offloads as the kernel has them";
+    assert_eq!(
+        warnings[1..],
+        [
+            "'link' of a:eth0, b:eth0: containerlab's links have no conditions, 'containerlab tools netem' sets some",
+            "'wire' of a:eth0, b:eth0: containerlab has none, the kernel's netem is what its tools set",
+            &format!("'offload' of a:eth1, b:eth1: {offload}"),
+            &format!("'offload' of b:eth1: {offload}"),
+            &format!("'offload' of b:eth2, nf:eth1: {offload}"),
+        ]
+    );
+    let plain = parse("[node.a]\n[node.nf]\nkind = \"nf\"\n[[link]]\nends = [\"a\", \"nf\"]\n");
+    assert!(clab::export(&plain, "alpine").warnings.iter().all(|warning| warning.key != "offload"));
+}
+
+#[test]
 fn shapes_survive_the_way_there_and_back() {
     for shape in ["single,3", "tree,2,3", "torus,3,3", "fat-tree,4"] {
         let lab = Topology::shape(shape).unwrap();

@@ -14,7 +14,7 @@ use crate::output;
 pub(super) fn run(lab: &str, options: &Options, dry: bool, json: bool) -> Result<ExitCode, Failure> {
     let begin = Instant::now();
     let mut client = Client::connect(Some(lab))?;
-    let changes = match (&options.file, &options.shape) {
+    let (changes, warnings) = match (&options.file, &options.shape) {
         (Some(file), _) => {
             let text = fs::read_to_string(file).map_err(Failure::io(format!("read {}", file.display())))?;
             client.converge(Origin::File(file, &text), dry)?
@@ -22,6 +22,7 @@ pub(super) fn run(lab: &str, options: &Options, dry: bool, json: bool) -> Result
         (None, shape) => client.converge(Origin::Shape(shape.as_deref().unwrap_or_default()), dry)?,
     };
     show(&changes, json)?;
+    eprint!("{}", super::told(&warnings));
     let took = begin.elapsed().as_millis();
     match (json, changes.len(), dry) {
         (true, ..) => {}

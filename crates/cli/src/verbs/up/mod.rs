@@ -124,15 +124,18 @@ pub(super) fn named(node: &str, program: &Option<String>) -> String {
     }
 }
 
+/// Writes warnings, each with its hint.
+fn told(warnings: &[Warning]) -> String {
+    let told = |Warning { message, hint }: &Warning| format!("warning: {message}\nhint: {hint}\n");
+    warnings.iter().map(told).collect()
+}
+
 /// Says what happened, unless it is of no interest to whoever brings a lab up.
 pub(super) fn describe(event: &Event, detached: bool) -> Option<String> {
     Some(match event {
         Event::Up { lab, nodes, links, took_ms, warnings } => {
             let how = if detached { format!("'rackless down {lab}'") } else { "Ctrl-C".to_owned() };
-            let warnings = warnings
-                .iter()
-                .map(|Warning { message, hint }| format!("warning: {message}\nhint: {hint}\n"));
-            let warnings: String = warnings.collect();
+            let warnings = told(warnings);
             let [nodes, links] =
                 [(nodes, "node"), (links, "link")].map(|(count, thing)| counted(*count, thing));
             format!("{warnings}lab {lab} is up: {nodes}, {links}, {took_ms} ms; {how} brings it down")

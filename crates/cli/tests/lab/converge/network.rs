@@ -198,3 +198,24 @@ fn all_of_a_removed_node_is_gone() {
         lab.down();
     }
 }
+
+#[test]
+fn a_switch_outgrows_a_bridge_and_shrinks_again() {
+    let home = Home::new();
+    let becomes = |hosts: u32| home.ok(&["up", "-d", "--shape", &format!("single,{hosts}"), "--name", "lab"]);
+    becomes(400);
+    home.reaches("h1", "10.0.1.144");
+    for _ in 0..2 {
+        // A bridge has 500 ports, of which one is for the trunk to the next.
+        assert_eq!(becomes(600).lines().count(), 2 * 200);
+        for (host, target) in
+            [("h1", "10.0.2.88"), ("h600", "10.0.1.144"), ("h499", "10.0.1.244"), ("h501", "10.0.2.88")]
+        {
+            home.reaches(host, target);
+        }
+        assert_eq!(becomes(400).lines().count(), 2 * 200);
+        home.reaches("h400", "10.0.0.1");
+    }
+    home.ok(&["down"]);
+    home.assert_nothing_left(&[], "after down");
+}
