@@ -99,7 +99,7 @@ fn attempt() -> Vec<Facility> {
         Facility::new(name, purpose, false, result)
     };
     found.push(opened("packet socket", "ports af_packet:, captures", sys::open_tap(VETH[0])));
-    found.push(opened("tun", "links shaped in user space", sys::open_wire_end("try3", WIRE)));
+    found.push(opened("tun", "links shaped in user space", sys::open_wire_end("try3", WIRE, true)));
     found.push(opened("xdp socket", "ports af_xdp:", sys::open_xdp()));
     found.push(opened("bpf", "ports af_xdp:, which load a program", sys::load_bpf()));
     found

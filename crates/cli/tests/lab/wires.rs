@@ -36,9 +36,10 @@ ends = ["d", "s2"]
 
 /// Pings a few times over links that lose nothing; gives the shortest round trip in milliseconds.
 fn round_trip(home: &Home, node: &str, target: &str) -> f64 {
-    // With a deadline it waits for all answers; without one it gives up on the last after two round trips.
+    // With a deadline it goes on until five answers have come, and one more may have been on its way; without one it gives
+    // up on the last after two round trips.
     let found = home.ok(&["exec", node, "--", "ping", "-n", "-c", "5", "-i", "0.01", "-w", "30", target]);
-    assert!(found.contains(" 5 received"), "{found}");
+    assert!(found.matches(" bytes from ").count() >= 5, "{found}");
     let times = found.lines().find_map(|line| line.strip_prefix("rtt min/avg/max/mdev = ")).expect("times");
     times.split('/').next().and_then(|least| least.parse().ok()).expect("a time")
 }

@@ -16,6 +16,7 @@ use crate::netem::Egress;
 use crate::netlink::Netlink;
 use crate::plan::{LinkPlan, Port};
 use crate::sys;
+use crate::wire::Taps;
 
 /// The variable that chooses what imposes the conditions of links: `kernel`, `user`, or (unset) what works.
 const WIRE_VARIABLE: &str = "RACKLESS_WIRE";
@@ -147,6 +148,7 @@ impl Fabric {
             return Err(Error::NoRedirect { link: record.plan.label.clone() });
         }
         let failed = |source| Error::Wire { link: record.plan.label.clone(), source };
+        let header = record.plan.offload; // nothing else makes joined frames
         let taps = [self.planner.next_index(), self.planner.next_index()].map(|index| Port {
             name: format!("wire~{index}"),
             index,
@@ -155,14 +157,14 @@ impl Fabric {
         let open = || {
             let mut fds = Vec::new();
             for tap in &taps {
-                fds.push(sys::open_wire_end(&tap.name, tap.index).map_err(failed)?);
+                fds.push(sys::open_wire_end(&tap.name, tap.index, header).map_err(failed)?);
                 crate::fault::step();
             }
             Ok(<[OwnedFd; 2]>::try_from(fds).expect("one for each of two"))
         };
         let fds = self.namespace.within(open)?;
         offload_taps(&fds, &record.plan, oriented)?;
-        let cable = self.wires.add(init, fds, oriented, record.wire == Wire::Precise)?;
+        let cable = self.wires.add(init, Taps { fds, header }, oriented, record.wire == Wire::Precise)?;
         let mut requests = join::prepare_wire(&record.plan, &taps);
         if record.state != LinkState::Silent {
             requests.extend(join::detour(&record.plan, &taps));

@@ -45,10 +45,17 @@ struct Worker {
     sender: Sender,
 }
 
+/// The ends of a cable.
+pub(crate) struct Taps {
+    pub(crate) fds: [OwnedFd; 2],
+    /// Whether frames come and go behind a virtio-net header.
+    pub(crate) header: bool,
+}
+
 /// Two TAPs that a wire process joins.
 struct Cable {
     worker: usize,
-    taps: [OwnedFd; 2],
+    taps: Taps,
     conditions: [Conditions; 2],
     precise: bool,
 }
@@ -65,7 +72,7 @@ impl Wires {
     pub(crate) fn add(
         &mut self,
         init: &Init,
-        taps: [OwnedFd; 2],
+        taps: Taps,
         conditions: &[Conditions; 2],
         precise: bool,
     ) -> Result<u64, Error> {
@@ -88,7 +95,7 @@ impl Wires {
 
     /// Gives the TAPs of a cable.
     pub(crate) fn taps(&self, id: u64) -> Option<&[OwnedFd; 2]> {
-        self.cables.get(&id).map(|cable| &cable.taps)
+        self.cables.get(&id).map(|cable| &cable.taps.fds)
     }
 
     /// Removes a cable; its TAPs vanish when the frames on their way have been given to them.
@@ -147,8 +154,10 @@ impl Wires {
 impl Worker {
     fn add(&mut self, id: u64, cable: &Cable) {
         let Cable { taps, conditions, precise, .. } = cable;
-        let request = Request::Add { cable: id, seed: id, conditions: conditions.clone(), precise: *precise };
-        let sent = self.sender.send(&request, &taps.each_ref().map(AsFd::as_fd));
+        let conditions = conditions.clone();
+        let request =
+            Request::Add { cable: id, seed: id, header: taps.header, conditions, precise: *precise };
+        let sent = self.sender.send(&request, &taps.fds.each_ref().map(AsFd::as_fd));
         self.judge(sent);
     }
 

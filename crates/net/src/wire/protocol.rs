@@ -12,6 +12,8 @@ pub(super) enum Request {
         cable: u64,
         /// Where random numbers start.
         seed: u64,
+        /// Whether frames come and go behind a virtio-net header.
+        header: bool,
         /// From the first TAP to the second, and from the second to the first.
         conditions: [Conditions; 2],
         /// Whether to be exact at the cost of a core.

@@ -6,20 +6,20 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::time::TimeSpec;
-use nix::unistd::{read, write};
 use rackless_link::{Conditions, Count, Direction};
 
 use super::frame::{Buffers, WireFrame};
 use super::protocol::{Reply, Request};
 use super::wake::{Pass, WakeUp};
 use crate::connection::{Connection, Sender};
+use crate::sys::VNET_HEADER;
 
 /// Frames that are read from one TAP before the others get their turn.
 const BURST: usize = 64;
@@ -35,12 +35,18 @@ const MOST_HELD: Count = Count { frames: 500_000, bytes: 1 << 30 };
 /// The event of the lab's socket; those of TAPs are twice the place of their cable, plus the end.
 const CONTROL: u64 = u64::MAX;
 
+/// A TAP, and whether its frames come and go behind a virtio-net header.
+struct Tap {
+    fd: OwnedFd,
+    header: bool,
+}
+
 /// Two TAPs, and what happens to frames between them.
 struct Cable {
     id: u64,
     precise: bool,
     leaving: bool,
-    taps: [OwnedFd; 2],
+    taps: [Tap; 2],
     /// The one of place 0 takes from the first TAP and gives to the second.
     directions: [Direction<WireFrame>; 2],
     /// For when each direction is in the agenda.
@@ -130,9 +136,9 @@ impl Worker {
     /// too early.
     fn read(&mut self, place: usize, end: usize, pass: Pass) {
         let Some(cable) = self.cables.get_mut(place).and_then(Option::as_mut) else { return };
-        let tap = cable.taps[end].as_fd();
+        let tap = &cable.taps[end];
         for _ in 0..BURST {
-            let Some(frame) = self.buffers.frame(|bytes| read(tap, bytes).ok()) else { break };
+            let Some(frame) = self.buffers.frame(|bytes| tap.read(bytes)) else { break };
             cable.directions[end].offer(frame, pass.arrival(ps(self.start.elapsed())));
         }
         plan(&mut self.agenda, cable, place, end);
@@ -152,9 +158,9 @@ impl Worker {
                 continue; // planned anew since
             }
             cable.planned[end] = None;
-            let tap = cable.taps[1 - end].as_fd();
+            let tap = &cable.taps[1 - end];
             while let Some((frame, _)) = cable.directions[end].take_due(now) {
-                send(tap, &frame);
+                tap.write(&frame);
                 self.buffers.recycle(frame);
             }
             plan(&mut self.agenda, cable, place, end);
@@ -169,9 +175,10 @@ impl Worker {
         loop {
             let Some(request) = self.connection.receive::<Request>()? else { return Ok(false) };
             match request {
-                Request::Add { cable, seed, conditions, precise } => {
-                    let taps = self.connection.take_fds();
-                    let taps = taps.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+                Request::Add { cable, seed, header, conditions, precise } => {
+                    let taps = <[OwnedFd; 2]>::try_from(self.connection.take_fds());
+                    let taps = taps.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+                    let taps = taps.map(|fd| Tap { fd, header });
                     self.add(cable, seed, &conditions, precise, taps)?;
                 }
                 Request::Change { cable, conditions, precise } => self.change(cable, &conditions, precise),
@@ -209,13 +216,13 @@ impl Worker {
         seed: u64,
         conditions: &[Conditions; 2],
         precise: bool,
-        taps: [OwnedFd; 2],
+        taps: [Tap; 2],
     ) -> io::Result<()> {
         let free = self.cables.iter().position(Option::is_none);
         let place = free.unwrap_or(self.cables.len());
         for (end, tap) in taps.iter().enumerate() {
             let data = (place * 2 + end) as u64;
-            self.epoll.add(tap, EpollEvent::new(EpollFlags::EPOLLIN, data))?;
+            self.epoll.add(&tap.fd, EpollEvent::new(EpollFlags::EPOLLIN, data))?;
         }
         let now = self.now();
         let [there, back] = conditions;
@@ -246,7 +253,7 @@ impl Worker {
         let Some((place, cable)) = find(&mut self.cables, id) else { return };
         // Nothing is led here any more, and what has come before is carried on.
         for end in 0..2 {
-            while let Some(frame) = self.buffers.frame(|bytes| read(&cable.taps[end], bytes).ok()) {
+            while let Some(frame) = self.buffers.frame(|bytes| cable.taps[end].read(bytes)) {
                 cable.directions[end].offer(frame, now);
             }
             plan(&mut self.agenda, cable, place, end);
@@ -255,7 +262,7 @@ impl Worker {
         cable.precise = false;
         let idle = cable.planned == [None, None];
         for tap in &cable.taps {
-            let _ = self.epoll.delete(tap); // nothing comes any more
+            let _ = self.epoll.delete(&tap.fd); // nothing comes any more
         }
         if idle {
             self.forget(place);
@@ -288,9 +295,22 @@ fn find(cables: &mut [Option<Cable>], id: u64) -> Option<(usize, &mut Cable)> {
     all.filter_map(|(place, cable)| Some((place, cable.as_mut()?))).find(|(_, cable)| cable.id == id)
 }
 
-/// Gives a frame to a TAP; one that it does not take is lost, as at any interface that is down.
-fn send(tap: BorrowedFd<'_>, frame: &WireFrame) {
-    let _ = write(tap, frame.as_bytes());
+impl Tap {
+    /// Reads a frame, in any case behind a header; `None` if there is none.
+    fn read(&self, bytes: &mut [u8]) -> Option<usize> {
+        if self.header {
+            return nix::unistd::read(&self.fd, bytes).ok();
+        }
+        let (header, frame) = bytes.split_at_mut(VNET_HEADER);
+        header.fill(0); // a frame like any other
+        nix::unistd::read(&self.fd, frame).ok().map(|length| VNET_HEADER + length)
+    }
+
+    /// Gives it a frame; one that it does not take is lost, as at any interface that is down.
+    fn write(&self, frame: &WireFrame) {
+        let start = if self.header { 0 } else { VNET_HEADER };
+        let _ = nix::unistd::write(&self.fd, &frame.as_bytes()[start..]);
+    }
 }
 
 fn ps(duration: Duration) -> u64 {
