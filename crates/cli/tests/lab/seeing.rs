@@ -220,7 +220,7 @@ fn frames_that_a_wire_does_not_take_are_listed() {
     let stopped = std::process::Command::new("kill").args(["-STOP", pid]).status().expect("kill");
     assert!(stopped.success());
     // More than wait before a wire. The lab starts another in the place of the one that does not answer.
-    let args = ["exec", "a", "--", "ping", "-n", "-q", "-l", "20000", "-c", "20000", "-w", "2", "10.0.0.2"];
+    let args = ["exec", "a", "--", "ping", "-n", "-q", "-l", "20000", "-c", "20000", "-W", "1", "10.0.0.2"];
     home.run(&args);
     let drops = json(&home, &["drops", "--json"]);
     let found = drops.as_array().expect("a list").iter().find(|drop| drop["reason"] == "wire_full");
