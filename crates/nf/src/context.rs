@@ -12,6 +12,7 @@ pub struct Context<'a> {
     pub(crate) node: usize,
     pub(crate) input: u8,
     pub(crate) ports: &'a [PortInfo],
+    pub(crate) interfaces: &'a [Option<usize>],
     pub(crate) allocator: &'a dyn Allocator,
     pub(crate) timers: &'a mut Timers,
     pub(crate) rng: &'a mut Rng,
@@ -96,5 +97,12 @@ impl Context<'_> {
     /// The ports of the graph, in the order of the configuration.
     pub fn ports(&self) -> &[PortInfo] {
         self.ports
+    }
+
+    /// The port at which an input of this node and the output of the same number stand, directly or behind nodes
+    /// with a single input; `None` in the middle of a graph. A node alone stands at all ports, in their order.
+    pub fn interface(&self, number: u8) -> Option<&PortInfo> {
+        let port = self.interfaces.get(usize::from(number)).copied().flatten()?;
+        self.ports.get(port)
     }
 }

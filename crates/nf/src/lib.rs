@@ -21,7 +21,7 @@
 //! - [`buffer`]: `Packet`, an owned handle to memory laid out like an `rte_mbuf`; [`pool`]: buffers on the heap.
 //! - [`headers`]: typed views of a packet's headers; `stack`: headers pushed and popped, tunnels entered and left.
 //! - [`Nf`], [`Context`], [`Reason`]: the contract.
-//! - [`Graph`], [`GraphBuilder`]: nodes, wiring, counters.
+//! - [`Graph`], [`GraphBuilder`], [`Wiring`]: nodes, what leads where, counters, pictures.
 //! - [`Port`]: the seam to the world; [`MemoryPort`] and [`Harness`]: the world in memory.
 //!
 //! It does not do: sockets, threads, clocks, configuration files.
@@ -55,8 +55,10 @@ pub mod time {
 
 pub use buffer::Packet;
 pub use context::Context;
-pub use graph::build::{Error as GraphError, GraphBuilder};
+pub use graph::build::GraphBuilder;
 pub use graph::counters::{DropCount, NodeReport};
+pub use graph::error::{Error as GraphError, Mistake, Origin};
+pub use graph::wiring::Wiring;
 pub use graph::{EdgeReport, Graph, Turn};
 pub use harness::{Harness, MemoryPort};
 pub use nf::{Nf, Outcome, Verdict};
