@@ -21,11 +21,11 @@ pub(crate) fn build(setup: &runtime::Setup) -> Result<GraphBuilder, Error> {
     let ports = setup.ports.iter();
     let ports: Vec<PortSetup> =
         ports.map(|port| PortSetup { info: port.info.clone(), addresses: port.addresses.clone() }).collect();
-    let setup = registry::Setup { ports: &ports, table: setup.table(), text: setup.text() };
+    let setup = registry::Setup::alone(&ports, setup.table(), setup.text());
     Ok(GraphBuilder::new().boxed_node(name, registry::build(name, &setup)?))
 }
 
 /// Lists the functions' names.
 fn names() -> String {
-    FUNCTIONS.map(|function| function.name).join(", ")
+    FUNCTIONS.each_ref().map(|function| function.name).join(", ")
 }

@@ -72,6 +72,24 @@ impl Context<'_> {
         Ok(packet)
     }
 
+    /// A copy of a packet, with its port, time and notes.
+    ///
+    /// # Errors
+    /// [`Reason::NO_BUFFER`], [`Reason::NO_TAILROOM`]
+    pub fn copy(&mut self, packet: &Packet) -> Result<Packet, Reason> {
+        let mut copy = self.alloc_with(packet.data())?;
+        copy.set_in_port(packet.in_port());
+        copy.set_rx_time(packet.rx_time());
+        (0..Packet::NOTES).for_each(|slot| copy.set_note(slot, packet.note(slot)));
+        Ok(copy)
+    }
+
+    /// Counts a packet that should have been made and could not be, as generated and dropped.
+    pub fn drop_unmade(&mut self, reason: Reason) {
+        self.counters.generated += 1;
+        self.counters.drop(reason, 1);
+    }
+
     /// Calls [`Nf::timer`](crate::Nf::timer) with `token` once `delay_ps` picoseconds have passed.
     pub fn after(&mut self, delay_ps: Time, token: u64) {
         self.timers.set(self.now.saturating_add(delay_ps), self.node, token);

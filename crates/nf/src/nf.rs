@@ -83,6 +83,11 @@ pub trait Nf: Send {
         None
     }
 
+    /// What the function counts besides what the graph does, with names; told in reports.
+    fn counters(&self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+
     /// The names of the function's own drop reasons, from [`drop_reasons!`](crate::drop_reasons).
     fn drop_reasons(&self) -> &'static [&'static str] {
         &[]

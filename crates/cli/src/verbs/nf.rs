@@ -31,7 +31,7 @@ Examples:
   rackless nf show --socket /tmp/nf.sock
 
 With --json: {name, uptime_s, buffers_in_use, nodes: [{name, received, generated, sent, dropped, held, batches, drops:
-[{reason, count}]}], ports: [{name, device, mac, mtu, received, sent, …}]}; for each node
+[{reason, count}], counters: [{name, count}]}], ports: [{name, device, mac, mtu, received, sent, …}]}; for each node
 received + generated = sent + dropped + held.")]
     Show(Show),
 }

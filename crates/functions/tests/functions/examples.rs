@@ -31,7 +31,8 @@ fn the_routers_of_the_anycast_lab_are_made_of_their_files() {
     for (addresses, text) in files {
         let mut table: toml::Table = text.parse().unwrap();
         let name = table.remove("nf").unwrap();
-        let setup = Setup { ports: &ports(addresses), table: &table, text };
+        let ports = ports(addresses);
+        let setup = Setup::alone(&ports, &table, text);
         build(name.as_str().unwrap(), &setup).map(drop).unwrap();
     }
 }

@@ -141,7 +141,7 @@ impl Graph {
 
     /// What each node did, in the order in which packets pass them.
     pub fn nodes(&self) -> Vec<NodeReport> {
-        self.nodes.iter().map(|node| node.counters.report(&node.name, node.nf.drop_reasons())).collect()
+        self.nodes.iter().map(|node| node.counters.report(&node.name, node.nf.as_ref())).collect()
     }
 
     /// What happened at the ports.
