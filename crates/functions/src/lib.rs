@@ -20,6 +20,7 @@
 //! - [`MacSwap`], [`Forward`]: back to the sender, on to the next port.
 //! - [`Classify`], [`Split`], [`Tee`], [`Counter`], [`Sink`]: what other nodes are wired with.
 //! - [`registry`]: all of them by name, with their settings from TOML.
+//! - [`graph`]: several of them wired together, from a file.
 //!
 //! It does not do: I/O, clocks, the keys of a configuration file that are not a function's own.
 
@@ -29,6 +30,7 @@ mod bucket;
 mod classify;
 mod counter;
 mod forward;
+pub mod graph;
 mod macswap;
 pub mod nat;
 pub mod registry;

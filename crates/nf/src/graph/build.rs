@@ -141,7 +141,7 @@ impl GraphBuilder {
     fn checked(&self, ports: &[PortInfo]) -> Result<(Wiring, Vec<usize>), Error> {
         let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
         match (self.wiring.wires.is_empty(), self.nodes.as_slice()) {
-            (true, [node]) => Ok((Wiring::attach_all(&node.name, ports), vec![0])),
+            (true, [node]) => Ok((Wiring::alone(&node.name, &names), vec![0])),
             (true, nodes) => Err(Mistake::NoWiring(nodes.len()).at(None)),
             (false, nodes) => {
                 let declared: Vec<_> = nodes.iter().map(Declaration::facts).collect();

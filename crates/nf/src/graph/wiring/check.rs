@@ -124,7 +124,10 @@ fn ends(wire: &Wire, nodes: &[Declared<'_>], ports: Option<&[&str]>) -> Result<(
 }
 
 fn node<'a>(name: &str, nodes: &'a [Declared<'a>]) -> Result<&'a Declared<'a>, Mistake> {
-    let known = || nodes.iter().map(|node| node.name).collect::<Vec<_>>().join(", ");
+    let known = || match nodes {
+        [] => "none".to_owned(),
+        nodes => nodes.iter().map(|node| node.name).collect::<Vec<_>>().join(", "),
+    };
     let unknown = || Mistake::UnknownNode { name: name.to_owned(), known: known() };
     nodes.iter().find(|node| node.name == name).ok_or_else(unknown)
 }

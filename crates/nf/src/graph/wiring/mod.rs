@@ -7,7 +7,6 @@ mod picture;
 pub(crate) use check::Declared;
 
 use super::error::{Error, Origin};
-use crate::PortInfo;
 
 /// The wires of a graph, by names.
 ///
@@ -69,12 +68,15 @@ impl Wiring {
     }
 
     /// The wiring of a single node: port `i` to its input `i` and its output `i` to port `i`.
-    pub(crate) fn attach_all(name: &str, ports: &[PortInfo]) -> Self {
-        let wires = |(index, port): (usize, &PortInfo)| {
+    pub fn alone(name: &str, ports: &[&str]) -> Self {
+        let wires = |(index, port): (usize, &&str)| {
             let index = u8::try_from(index).ok()?;
             let node = Place::Node { name: name.to_owned(), input: index, output: index };
             let wire = |from, to| Wire { from, to, origin: None };
-            Some([wire(Place::Rx(port.name.clone()), node.clone()), wire(node, Place::Tx(port.name.clone()))])
+            Some([
+                wire(Place::Rx((*port).to_owned()), node.clone()),
+                wire(node, Place::Tx((*port).to_owned())),
+            ])
         };
         Self { wires: ports.iter().enumerate().filter_map(wires).flatten().collect() }
     }
@@ -82,6 +84,23 @@ impl Wiring {
     /// Adds the wires of another wiring.
     pub(crate) fn extend(&mut self, other: Self) {
         self.wires.extend(other.wires);
+    }
+
+    /// Whether nothing is wired.
+    pub fn is_empty(&self) -> bool {
+        self.wires.is_empty()
+    }
+
+    /// Checks what can be checked before the nodes are made, given their names and where they are declared, and the
+    /// ports where they are known.
+    ///
+    /// # Errors
+    /// Any [`Mistake`](crate::Mistake) but those that take a function's own inputs and outputs to be seen.
+    pub fn verify(&self, nodes: &[(&str, Option<&Origin>)], ports: Option<&[&str]>) -> Result<(), Error> {
+        let names = nodes.iter().copied();
+        let declared: Vec<Declared<'_>> =
+            names.map(|(name, origin)| Declared { name, origin, inputs: None, outputs: None }).collect();
+        self.check(&declared, ports).map(drop)
     }
 
     /// The ports that packets come from or go to, each once, in the order of the text.
