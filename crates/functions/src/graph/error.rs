@@ -45,6 +45,6 @@ pub enum Error {
         /// The node.
         node: String,
         /// Why.
-        source: registry::Error,
+        source: Box<registry::Error>,
     },
 }

@@ -30,7 +30,7 @@
 //!
 //! What is wired is what a node has to do with: `tee` and `split` have as many outputs as are wired; `shaper` joins two
 //! ports, or leads from one input to one output; `nat` needs input and output 0 inside and 1 outside, and knows the MAC
-//! addresses of ports alone; `router` stands at ports alone ([`Setup::ports`]).
+//! addresses of ports alone; `router` stands at ports alone ([`registry::Setup`]).
 
 mod click;
 mod error;
@@ -177,7 +177,7 @@ impl NodeText {
         };
         let line = span.filter(|span| !span.is_empty()).map(|span| line_of(&self.text, span.start));
         let origin = Origin { line: line.unwrap_or(self.origin.line), ..self.origin.clone() };
-        Error::Node { origin, node: self.name.clone(), source }
+        Error::Node { origin, node: self.name.clone(), source: Box::new(source) }
     }
 }
 
