@@ -36,7 +36,7 @@ mod click;
 mod error;
 mod toml_form;
 
-use rackless_nf::{GraphBuilder, Origin, Wiring};
+use rackless_nf::{GraphBuilder, Nf, Origin, Wiring};
 
 use crate::registry::{self, PortSetup, Setup};
 
@@ -107,9 +107,7 @@ impl Description {
         wiring.verify(&self.names(), Some(&names))?;
         let mut graph = GraphBuilder::new().wiring(wiring.clone());
         for node in &self.nodes {
-            let within: Vec<&str> = node.within.iter().map(String::as_str).collect();
-            let setup = node.setup(&wiring, ports, &within);
-            let nf = registry::build(&node.function, &setup).map_err(|source| node.wrong(source))?;
+            let nf = node.make(&wiring, ports).map_err(|source| node.wrong(source))?;
             graph = graph.declared_node(&node.name, nf, Some(node.origin.clone()));
         }
         Ok(graph)
@@ -158,15 +156,18 @@ impl Description {
 }
 
 impl NodeText {
-    /// What the node's function is told: of the ports, those that it stands at.
-    fn setup<'a>(&'a self, wiring: &Wiring, ports: &[PortSetup], within: &'a [&'a str]) -> Setup<'a> {
+    /// Makes the node's function; of the ports, it is told those that it stands at.
+    fn make(&self, wiring: &Wiring, ports: &[PortSetup]) -> Result<Box<dyn Nf>, registry::Error> {
         let (inputs, outputs) = (wiring.inputs(&self.name), wiring.outputs(&self.name));
         let port = |number: usize| {
             let name = wiring.interface(&self.name, u8::try_from(number).ok()?)?;
             ports.iter().find(|port| port.info.name == name).cloned()
         };
         let ports = (0..inputs.max(outputs)).map(port).collect();
-        Setup { ports, inputs, outputs, table: &self.table, text: &self.text, within }
+        let within: Vec<&str> = self.within.iter().map(String::as_str).collect();
+        let (table, text) = (&self.table, self.text.as_str());
+        let setup = Setup { ports, inputs, outputs, table, text, within: &within };
+        registry::build(&self.function, &setup)
     }
 
     /// The error of this node, with the line of the key that is wrong, if one is.
