@@ -39,6 +39,18 @@ pub struct Node {
     pub batches: u64,
     /// Drops by reason.
     pub drops: Vec<Drop>,
+    /// What the function counts itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counters: Vec<Counter>,
+}
+
+/// A counter that a function keeps itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Counter {
+    /// What is counted.
+    pub name: String,
+    /// How many.
+    pub count: u64,
 }
 
 /// How many packets were dropped for one reason.
@@ -101,6 +113,7 @@ impl From<NodeReport> for Node {
             held: report.held,
             batches: report.batches,
             drops: report.drops.into_iter().map(drop).collect(),
+            counters: report.counters.into_iter().map(|(name, count)| Counter { name, count }).collect(),
         }
     }
 }
@@ -165,6 +178,9 @@ impl fmt::Display for Report {
             )?;
             for drop in &node.drops {
                 writeln!(f, "    {:>8} dropped: {}", drop.count, drop.reason)?;
+            }
+            for counter in &node.counters {
+                writeln!(f, "    {:>8} {}", counter.count, counter.name)?;
             }
         }
         Ok(())

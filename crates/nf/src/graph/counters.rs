@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Reason;
+use crate::{Nf, Reason};
 
 /// Counters of one node while it runs.
 pub(crate) struct NodeCounters {
@@ -26,7 +26,8 @@ impl NodeCounters {
         self.drops[usize::from(reason.0)] += n;
     }
 
-    pub(crate) fn report(&self, name: &str, own: &'static [&'static str]) -> NodeReport {
+    pub(crate) fn report(&self, name: &str, nf: &dyn Nf) -> NodeReport {
+        let own = nf.drop_reasons();
         let drops = (0u8..=255).filter_map(|reason| {
             let count = self.drops[usize::from(reason)];
             (count > 0).then(|| DropCount { reason: Reason(reason).name(own), count })
@@ -39,6 +40,7 @@ impl NodeCounters {
             held: self.held,
             batches: self.batches,
             drops: drops.collect(),
+            counters: nf.counters(),
         }
     }
 }
@@ -60,6 +62,8 @@ pub struct NodeReport {
     pub batches: u64,
     /// Packets it dropped, by reason.
     pub drops: Vec<DropCount>,
+    /// What the function counts itself ([`Nf::counters`]).
+    pub counters: Vec<(String, u64)>,
 }
 
 /// How many packets were dropped for one reason.
