@@ -57,6 +57,7 @@ pub use buffer::Packet;
 pub use context::Context;
 pub use graph::build::{Error as GraphError, GraphBuilder};
 pub use graph::counters::{DropCount, NodeReport};
+pub use graph::crash::{Call, Crash, CrashFrame};
 pub use graph::{EdgeReport, Graph, Turn};
 pub use harness::{Harness, MemoryPort};
 pub use nf::{Nf, Outcome, Verdict};

@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use crate::graph::counters::NodeCounters;
+use crate::graph::crash::Maker;
 use crate::graph::timers::Timers;
 use crate::graph::wiring::{self, Place};
 use crate::graph::{Core, Graph, Node, PortEdge, Target};
@@ -67,6 +68,7 @@ pub enum Error {
 #[derive(Default)]
 pub struct GraphBuilder {
     nodes: Vec<(String, Box<dyn Nf>)>,
+    makers: Vec<(String, Maker)>,
     hops: Vec<(Place, Place)>,
 }
 
@@ -84,6 +86,16 @@ impl GraphBuilder {
     /// As [`GraphBuilder::node`], for a function chosen at run time.
     pub fn boxed_node(mut self, name: &str, nf: Box<dyn Nf>) -> Self {
         self.nodes.push((name.to_owned(), nf));
+        self
+    }
+
+    /// Says how the node of this name is made anew when it has panicked ([`Graph::remake`]).
+    pub fn remade_by(
+        mut self,
+        name: &str,
+        make: impl FnMut() -> Option<Box<dyn Nf>> + Send + 'static,
+    ) -> Self {
+        self.makers.push((name.to_owned(), Box::new(make)));
         self
     }
 
@@ -123,11 +135,17 @@ impl GraphBuilder {
         let mut rank = vec![0; names.len()];
         order.iter().enumerate().for_each(|(position, &node)| rank[node] = position);
 
+        let mut makers: Vec<Option<Maker>> = names.iter().map(|_| None).collect();
+        for (name, maker) in self.makers {
+            makers[resolver.node(&name)?] = Some(maker);
+        }
         let mut boxes: Vec<_> = self.nodes.into_iter().map(Some).collect();
         let nodes = order.iter().map(|&index| {
             let (name, nf) = boxes[index].take().expect("each node stands in the order once");
             let rng = Rng::with_seed(seed.wrapping_add(index as u64));
-            Node { name, nf, rng, inputs: Vec::new(), outputs: Vec::new(), counters: NodeCounters::default() }
+            let maker = makers[index].take();
+            let (inputs, outputs, counters) = (Vec::new(), Vec::new(), NodeCounters::default());
+            Node { name, nf, maker, started: false, rng, inputs, outputs, counters }
         });
         let mut graph = Graph {
             nodes: nodes.collect(),
@@ -135,6 +153,8 @@ impl GraphBuilder {
             core: Core { ports, allocator, timers: Timers::default() },
             scratch: Default::default(),
             started: false,
+            seed,
+            crashes: Vec::new(),
         };
         for hop in hops {
             graph.connect(hop, &rank, &names)?;

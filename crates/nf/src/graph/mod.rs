@@ -5,12 +5,14 @@
 
 pub(crate) mod build;
 pub(crate) mod counters;
+pub(crate) mod crash;
 pub(crate) mod timers;
 mod wiring;
 
 use fastrand::Rng;
 
 use self::counters::{NodeCounters, NodeReport};
+use self::crash::{Call, Crash, Maker, Payload, caught};
 use self::timers::Timers;
 use crate::{Allocator, Context, Nf, Outcome, Packet, Port, PortInfo, Reason, Time, Verdict};
 
@@ -38,6 +40,8 @@ pub struct Graph {
     pub(crate) core: Core,
     pub(crate) scratch: Scratch,
     pub(crate) started: bool,
+    pub(crate) seed: u64,
+    pub(crate) crashes: Vec<Crash>,
 }
 
 /// What all nodes share.
@@ -50,6 +54,8 @@ pub(crate) struct Core {
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) nf: Box<dyn Nf>,
+    pub(crate) maker: Option<Maker>,
+    pub(crate) started: bool,
     pub(crate) rng: Rng,
     pub(crate) inputs: Vec<Vec<Packet>>,
     pub(crate) outputs: Vec<Option<Target>>,
@@ -197,11 +203,13 @@ impl Graph {
         if !self.started {
             self.started = true;
             for node in 0..self.nodes.len() {
-                self.call(node, now, |nf, cx| nf.start(cx));
+                if !std::mem::replace(&mut self.nodes[node].started, true) {
+                    self.call(node, now, Call::Start, |nf, cx| nf.start(cx));
+                }
             }
         }
         while let Some((node, token)) = self.core.timers.pop_due(now) {
-            self.call(node, now, |nf, cx| nf.timer(token, cx));
+            self.call(node, now, Call::Timer, |nf, cx| nf.timer(token, cx));
         }
         for node in 0..self.nodes.len() {
             for input in 0..self.nodes[node].inputs.len() {
@@ -213,12 +221,21 @@ impl Graph {
     }
 
     /// Calls a node outside of a batch and passes on what it emitted.
-    fn call(&mut self, index: usize, now: Time, what: impl FnOnce(&mut dyn Nf, &mut Context<'_>)) {
-        let mut emitted = std::mem::take(&mut self.scratch.emitted);
+    fn call(
+        &mut self,
+        index: usize,
+        now: Time,
+        call: Call,
+        what: impl FnOnce(&mut dyn Nf, &mut Context<'_>),
+    ) {
+        let mut scratch = std::mem::take(&mut self.scratch);
         let node = &mut self.nodes[index];
-        what(node.nf.as_mut(), &mut context!(node, self.core, emitted, now, index, 0));
-        self.pass_on(index, &mut emitted);
-        self.scratch.emitted = emitted;
+        let mut cx = context!(node, self.core, scratch.emitted, now, index, 0);
+        match caught(|| what(node.nf.as_mut(), &mut cx)) {
+            Ok(()) => self.pass_on(index, &mut scratch.emitted),
+            Err(panic) => self.crashed(index, now, (call, panic), &mut Vec::new(), &mut scratch),
+        }
+        self.scratch = scratch;
     }
 
     /// Gives a node the packets that wait at one of its inputs.
@@ -229,19 +246,22 @@ impl Graph {
         node.counters.received += packets.len() as u64;
         node.counters.batches += 1;
         scratch.outcomes.clear();
-        scratch.outcomes.resize(packets.len(), Ok(Verdict::Out(0)));
-        {
-            let mut cx = context!(node, self.core, scratch.emitted, now, index, input as u8);
-            node.nf.batch(&mut packets, &mut scratch.outcomes, &mut cx);
+        scratch.outcomes.resize(packets.len(), Err(Reason::NO_OUTCOME));
+        let mut cx = context!(node, self.core, scratch.emitted, now, index, input as u8);
+        let done = caught(|| node.nf.batch(&mut packets, &mut scratch.outcomes, &mut cx))
+            .map_err(|panic| (Call::Batch, panic))
+            .and_then(|()| self.distribute(index, input as u8, now, &mut packets, &mut scratch));
+        match done {
+            Ok(()) => self.pass_on(index, &mut scratch.emitted),
+            Err(panic) => self.crashed(index, now, panic, &mut packets, &mut scratch),
         }
-        self.distribute(index, input as u8, now, &mut packets, &mut scratch);
-        self.pass_on(index, &mut scratch.emitted);
         Packet::free_burst(&mut scratch.dropped);
         self.nodes[index].inputs[input] = packets;
         self.scratch = scratch;
     }
 
-    /// Does with each packet what its outcome says; leaves `packets` empty.
+    /// Does with each packet what its outcome says; leaves in `packets` those that it did not come to because the
+    /// node panicked.
     fn distribute(
         &mut self,
         index: usize,
@@ -249,16 +269,17 @@ impl Graph {
         now: Time,
         packets: &mut Vec<Packet>,
         scratch: &mut Scratch,
-    ) {
+    ) -> Result<(), (Call, Payload)> {
         if let Some(&Ok(Verdict::Out(output))) = scratch.outcomes.first()
             && scratch.outcomes.iter().all(|outcome| *outcome == Ok(Verdict::Out(output)))
             && let Some(target) = self.target(index, output)
         {
             self.nodes[index].counters.sent += packets.len() as u64;
             self.queue(target).append(packets);
-            return;
+            return Ok(());
         }
-        for (mut packet, outcome) in packets.drain(..).zip(&scratch.outcomes) {
+        let mut left = packets.drain(..);
+        for (mut packet, outcome) in left.by_ref().zip(&scratch.outcomes) {
             match *outcome {
                 Ok(Verdict::Out(output)) => self.output(index, output, packet, &mut scratch.dropped),
                 Ok(Verdict::Hold(key)) => {
@@ -266,7 +287,11 @@ impl Graph {
                     let node = &mut self.nodes[index];
                     node.counters.held += 1;
                     let mut cx = context!(node, self.core, scratch.emitted, now, index, input);
-                    node.nf.hold(packet, key, &mut cx);
+                    if let Err(panic) = caught(|| node.nf.hold(packet, key, &mut cx)) {
+                        let left: Vec<Packet> = left.collect();
+                        packets.extend(left);
+                        return Err((Call::Hold, panic));
+                    }
                 }
                 Err(reason) => {
                     self.nodes[index].counters.drop(reason, 1);
@@ -274,6 +299,7 @@ impl Graph {
                 }
             }
         }
+        Ok(())
     }
 
     fn pass_on(&mut self, index: usize, emitted: &mut Vec<(u8, Packet)>) {

@@ -89,16 +89,27 @@ impl Timers {
             return None;
         }
         self.advance(now >> TICK_BITS);
-        let Reverse(timer) = self.sorted.pop()?;
-        self.pending -= 1;
-        self.next = self.earliest();
-        Some((timer.node, timer.token))
+        self.take_first().map(|timer| (timer.node, timer.token))
+    }
+
+    /// Time, node and token of the earliest timer.
+    pub(crate) fn pop(&mut self) -> Option<(Time, usize, u64)> {
+        self.advance(self.next? >> TICK_BITS);
+        self.take_first().map(|timer| (timer.at, timer.node, timer.token))
     }
 
     /// When the earliest timer expires.
     #[inline]
     pub(crate) fn next(&self) -> Option<Time> {
         self.next
+    }
+
+    /// Takes the earliest timer, which must be among the sorted ones.
+    fn take_first(&mut self) -> Option<Timer> {
+        let Reverse(timer) = self.sorted.pop()?;
+        self.pending -= 1;
+        self.next = self.earliest();
+        Some(timer)
     }
 
     fn place(&mut self, timer: Timer) {
