@@ -21,8 +21,10 @@ pub(crate) fn build(setup: &runtime::Setup) -> Result<GraphBuilder, Error> {
     let ports = setup.ports.iter();
     let ports: Vec<PortSetup> =
         ports.map(|port| PortSetup { info: port.info.clone(), addresses: port.addresses.clone() }).collect();
-    let setup = registry::Setup { ports: &ports, table: setup.table(), text: setup.text() };
-    Ok(GraphBuilder::new().boxed_node(name, registry::build(name, &setup)?))
+    let (kind, table, text) = (name.to_owned(), setup.table().clone(), setup.text().to_owned());
+    let make = move || registry::build(&kind, &registry::Setup { ports: &ports, table: &table, text: &text });
+    let graph = GraphBuilder::new().boxed_node(name, make()?);
+    Ok(graph.remade_by(name, move || make().ok()))
 }
 
 /// Lists the functions' names.

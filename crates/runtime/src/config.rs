@@ -7,6 +7,8 @@
 //! idle = "park"               # or "spin": what the worker does when there is nothing to do
 //! seed = 7                    # of the nodes' random numbers; default 0
 //! control = "/tmp/nf.sock"    # default in a lab: /run/rackless-nf.sock of the node
+//! on_panic = "end"            # or "restart": what a panic of a node does to the function
+//! crash = "/tmp"              # folder for the frames of a panic; default in a lab: /run of the node, else here
 //!
 //! [pool]
 //! count = 8192                # buffers
@@ -48,6 +50,11 @@ pub struct Config {
     pub seed: u64,
     /// Path of the control socket.
     pub control: Option<PathBuf>,
+    /// What a panic of a node does to the function.
+    #[serde(default)]
+    pub on_panic: OnPanic,
+    /// Folder for the frames at which a node panicked.
+    pub crash: Option<PathBuf>,
     /// The packet buffers.
     #[serde(default)]
     pub pool: PoolConfig,
@@ -80,6 +87,17 @@ pub enum Idle {
     Park,
     /// Polls without pause: the lowest latency, a whole core.
     Spin,
+}
+
+/// What a panic of a node does to the function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnPanic {
+    /// Ends it, with an error that names node and reason.
+    #[default]
+    End,
+    /// Makes the node anew; what it held is dropped.
+    Restart,
 }
 
 /// The packet buffers.
@@ -150,8 +168,10 @@ pub(crate) struct File {
 
 impl File {
     /// The runtime's keys; a test compares them with [`Config`].
-    const KEYS: [&str; 10] =
-        ["nf", "name", "driver", "core", "idle", "seed", "control", "pool", "ports", "dpdk"];
+    const KEYS: [&str; 12] = [
+        "nf", "name", "driver", "core", "idle", "seed", "control", "on_panic", "crash", "pool", "ports",
+        "dpdk",
+    ];
 
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let text =
@@ -212,6 +232,7 @@ mod tests {
             driver: Some(Driver::Dpdk),
             core: Some(0),
             control: Some(PathBuf::new()),
+            crash: Some(PathBuf::new()),
             ports: vec![],
             ..Config::default()
         };

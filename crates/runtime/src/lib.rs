@@ -12,6 +12,7 @@
 
 pub mod config;
 pub mod control;
+mod crash;
 mod error;
 mod report;
 mod setup;
@@ -29,8 +30,9 @@ pub use error::{Error, chain};
 pub use report::{Drop, Node, PortReport, Report};
 pub use setup::{NodeFile, NodeInterface, PortSetup, Setup};
 
-use config::{Config, File, PortConfig};
+use config::{Config, File, OnPanic, PortConfig};
 use control::Server;
+use crash::Crashes;
 use worker::{Wakeup, Worker};
 
 /// What the command line of a network function says.
@@ -51,6 +53,9 @@ pub const DRIVER_VARIABLE: &str = "RACKLESS_DRIVER";
 
 /// The control socket of a network function in a lab; `/run` is private to each node.
 pub const LAB_CONTROL: &str = "/run/rackless-nf.sock";
+
+/// Where a node of a lab keeps what is there while it runs.
+const LAB_RUN: &str = "/run";
 
 /// Opens the ports, makes the graph that `build` describes, and runs it until it is told to stop.
 ///
@@ -83,6 +88,9 @@ where
     }
     let infos = ports.iter().map(|port| port.info().clone()).collect();
     let graph = graph.build(infos, allocator, config.seed)?;
+    if let Some(node) = graph.not_remade().filter(|_| config.on_panic == OnPanic::Restart) {
+        return Err(Error::NotRemade(node.to_owned()));
+    }
 
     let (wakeup, waker) = Wakeup::new()?;
     let in_lab = node.is_some().then(|| PathBuf::from(LAB_CONTROL));
@@ -93,7 +101,10 @@ where
     let listed: Vec<String> =
         setup.ports.iter().map(|port| format!("{} ({})", port.info.name, port.info.device)).collect();
     eprintln!("{name}: running on {}", listed.join(", "));
-    let worker = Worker { name, graph, ports, idle: config.idle, control, wakeup, started: Instant::now() };
+    let folder = config.crash.unwrap_or_else(|| PathBuf::from(if node.is_some() { LAB_RUN } else { "." }));
+    let crashes = Crashes { name: name.clone(), folder, on_panic: config.on_panic, told: 0 };
+    let started = Instant::now();
+    let worker = Worker { name, graph, ports, idle: config.idle, crashes, control, wakeup, started };
     worker.run(arguments.duration)
 }
 

@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::config::Idle;
 use crate::control::{Call, Request, Server};
+use crate::crash::Crashes;
 use crate::{Error, Report};
 
 /// A graph, its ports, and what wakes it.
@@ -20,6 +21,7 @@ pub(crate) struct Worker {
     pub(crate) graph: Graph,
     pub(crate) ports: Vec<Box<dyn Port>>,
     pub(crate) idle: Idle,
+    pub(crate) crashes: Crashes,
     pub(crate) control: Option<Server>,
     /// Readable when a control request or a signal waits.
     pub(crate) wakeup: Wakeup,
@@ -79,6 +81,9 @@ impl Worker {
         loop {
             let now = self.now();
             let turn = self.graph.turn(&mut self.ports, now);
+            for crash in self.graph.take_crashes() {
+                self.crashes.face(crash, &mut self.graph)?;
+            }
             turns = turns.wrapping_add(1);
             empty = if turn.received + turn.sent > 0 { 0 } else { empty.saturating_add(1) };
             if empty > 0 && self.idle == Idle::Park {

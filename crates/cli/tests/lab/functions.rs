@@ -56,6 +56,14 @@ fn an_unknown_function_is_refused_with_the_names_of_all() {
 }
 
 #[test]
+fn functions_of_the_library_can_be_made_anew_after_a_panic() {
+    let home = Home::new();
+    let config = home.lab("nf.toml", "nf = \"macswap\"\non_panic = \"restart\"\n");
+    let report = home.ok(&["nf", "run", &config, "--port", "a=null:count=3", "--duration", "0"]);
+    assert!(report.contains("node macswap: received 3 "), "{report}");
+}
+
+#[test]
 fn the_doctor_says_what_is_missing_and_leaves_nothing() {
     for home in [Home::new(), Home::ordinary_user()] {
         let output = home.run(&["doctor", "--json"]);

@@ -58,13 +58,13 @@ impl Bench {
     fn new(fragile: Fragile) -> Self {
         let sound = |_: &mut Packet, _: &mut Context<'_>| Ok(Verdict::Out(0));
         let graph = GraphBuilder::new().node("fragile", fragile).node("sound", sound);
-        let graph = graph.wire("rx:a -> fragile -> tx:b; rx:b -> sound -> tx:a").unwrap();
+        let graph = graph.wire("rx:a -> fragile -> tx:b; rx:b -> sound -> tx:a").expect("right wiring");
         let graph = graph.remade_by("fragile", || Some(Box::new(Fragile::default())));
         let pool = Pool::new(256, Pool::ROOM);
         let port = |(index, name): (usize, &&str)| MemoryPort::new(name, Harness::mac(index), pool.clone());
         let handles: Vec<MemoryPort> = ["a", "b"].iter().enumerate().map(port).collect();
         let infos = handles.iter().map(|port| port.info().clone()).collect();
-        let graph = graph.build(infos, Box::new(pool.clone()), 7).unwrap();
+        let graph = graph.build(infos, Box::new(pool.clone()), 7).expect("the ports are there");
         let ports = handles.iter().map(|port| Box::new(port.clone()) as Box<dyn Port>).collect();
         Self { graph, ports, handles }
     }
@@ -77,7 +77,8 @@ impl Bench {
     }
 
     fn fragile(&self) -> NodeReport {
-        let report = self.graph.nodes().into_iter().find(|node| node.name == "fragile").unwrap();
+        let report = self.graph.nodes().into_iter().find(|node| node.name == "fragile");
+        let report = report.expect("the node is there");
         assert!(report.is_balanced(), "{report}");
         assert_eq!(self.graph.buffers_in_use() as u64, report.held, "{report}");
         report
