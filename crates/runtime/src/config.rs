@@ -7,6 +7,7 @@
 //! idle = "park"               # or "spin": what the worker does when there is nothing to do
 //! seed = 7                    # of the nodes' random numbers; default 0
 //! control = "/tmp/nf.sock"    # default in a lab: /run/rackless-nf.sock of the node
+//! metrics = "127.0.0.1:9900"  # serves counters to Prometheus, as http://127.0.0.1:9900/metrics; default: not
 //! on_panic = "end"            # or "restart": what a panic of a node does to the function
 //! crash = "/tmp"              # folder for the frames of a panic; default in a lab: /run of the node, else here
 //!
@@ -24,6 +25,7 @@
 //!
 //! Every other key belongs to the function itself ([`Setup::settings`](crate::Setup::settings)).
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub seed: u64,
     /// Path of the control socket.
     pub control: Option<PathBuf>,
+    /// Where counters are served to Prometheus.
+    pub metrics: Option<SocketAddr>,
     /// What a panic of a node does to the function.
     #[serde(default)]
     pub on_panic: OnPanic,
@@ -168,9 +172,9 @@ pub(crate) struct File {
 
 impl File {
     /// The runtime's keys; a test compares them with [`Config`].
-    const KEYS: [&str; 12] = [
-        "nf", "name", "driver", "core", "idle", "seed", "control", "on_panic", "crash", "pool", "ports",
-        "dpdk",
+    const KEYS: [&str; 13] = [
+        "nf", "name", "driver", "core", "idle", "seed", "control", "metrics", "on_panic", "crash", "pool",
+        "ports", "dpdk",
     ];
 
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
@@ -232,6 +236,7 @@ mod tests {
             driver: Some(Driver::Dpdk),
             core: Some(0),
             control: Some(PathBuf::new()),
+            metrics: Some(([0, 0, 0, 0], 0).into()),
             crash: Some(PathBuf::new()),
             ports: vec![],
             ..Config::default()

@@ -99,6 +99,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Counters cannot be served to Prometheus.
+    #[error("cannot serve metrics on {address}")]
+    Metrics {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The answer on a control socket is not what it should be.
     #[error("the answer on the control socket {path} cannot be read")]
     Answer {

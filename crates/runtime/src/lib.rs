@@ -6,7 +6,7 @@
 //! - [`config`]: the configuration file.
 //! - [`Setup`]: what a function is told before it runs.
 //! - [`run`]: from arguments to the last counters.
-//! - [`Report`], [`control`]: counters, and how to ask for them.
+//! - [`Report`], [`control`], [`prometheus`]: counters, and how to ask for them.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,8 @@ pub mod config;
 pub mod control;
 mod crash;
 mod error;
+mod metrics;
+pub mod prometheus;
 mod report;
 mod setup;
 mod worker;
@@ -31,7 +33,7 @@ pub use report::{Drop, Node, PortReport, Report};
 pub use setup::{NodeFile, NodeInterface, PortSetup, Setup};
 
 use config::{Config, File, OnPanic, PortConfig};
-use control::Server;
+use control::{Caller, Server};
 use crash::Crashes;
 use worker::{Wakeup, Worker};
 
@@ -94,17 +96,23 @@ where
 
     let (wakeup, waker) = Wakeup::new()?;
     let in_lab = node.is_some().then(|| PathBuf::from(LAB_CONTROL));
-    let control = config.control.or(in_lab).map(|path| Server::start(&path, waker)).transpose()?;
+    let (caller, calls) = Caller::new(waker);
+    let metrics = config.metrics.map(|address| metrics::serve(address, &caller)).transpose()?;
+    let control = config.control.or(in_lab).map(|path| Server::start(&path, caller)).transpose()?;
     if let Some(core) = config.core {
         pin(core)?;
     }
     let listed: Vec<String> =
         setup.ports.iter().map(|port| format!("{} ({})", port.info.name, port.info.device)).collect();
     eprintln!("{name}: running on {}", listed.join(", "));
+    if let Some(address) = metrics {
+        eprintln!("{name}: metrics on http://{address}/metrics");
+    }
     let folder = config.crash.unwrap_or_else(|| PathBuf::from(if node.is_some() { LAB_RUN } else { "." }));
     let crashes = Crashes { name: name.clone(), folder, on_panic: config.on_panic, told: 0 };
     let started = Instant::now();
-    let worker = Worker { name, graph, ports, idle: config.idle, crashes, control, wakeup, started };
+    let worker =
+        Worker { name, graph, ports, idle: config.idle, crashes, calls, _control: control, wakeup, started };
     worker.run(arguments.duration)
 }
 

@@ -5,9 +5,15 @@ use std::fmt;
 use rackless_nf::{Graph, NodeReport, Port};
 use serde::{Deserialize, Serialize};
 
+/// The environment variable by which a program in a lab knows the lab's name.
+const LAB_VARIABLE: &str = "RACKLESS_LAB";
+
 /// The counters of a running network function.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Report {
+    /// The lab it runs in, if it runs in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lab: Option<String>,
     /// The function's name.
     pub name: String,
     /// Seconds since it started.
@@ -21,7 +27,7 @@ pub struct Report {
 }
 
 /// Counters of a node: `received + generated = sent + dropped + held`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Node {
     /// The node's name.
     pub name: String,
@@ -51,7 +57,7 @@ pub struct Drop {
 }
 
 /// Counters of a port.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct PortReport {
     /// The port's name.
     pub name: String,
@@ -65,6 +71,12 @@ pub struct PortReport {
     pub received: u64,
     /// Packets that the port took from the graph.
     pub sent: u64,
+    /// Bytes that the port received, without frame check sequences.
+    #[serde(default)]
+    pub rx_bytes: u64,
+    /// Bytes that the port sent, without frame check sequences.
+    #[serde(default)]
+    pub tx_bytes: u64,
     /// Packets dropped because the port's input is not wired.
     pub unwired: u64,
     /// Packets dropped because the port took no more.
@@ -116,6 +128,8 @@ impl Report {
                 mtu: info.mtu,
                 received: edge.received,
                 sent: edge.sent,
+                rx_bytes: stats.rx_bytes,
+                tx_bytes: stats.tx_bytes,
                 unwired: edge.unwired,
                 tx_full: edge.tx_full,
                 rx_missed: stats.rx_missed,
@@ -126,6 +140,7 @@ impl Report {
             }
         };
         Self {
+            lab: std::env::var(LAB_VARIABLE).ok(),
             name: name.to_owned(),
             uptime_s,
             buffers_in_use: graph.buffers_in_use(),

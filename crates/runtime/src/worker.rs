@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -22,7 +23,9 @@ pub(crate) struct Worker {
     pub(crate) ports: Vec<Box<dyn Port>>,
     pub(crate) idle: Idle,
     pub(crate) crashes: Crashes,
-    pub(crate) control: Option<Server>,
+    pub(crate) calls: Receiver<Call>,
+    /// Kept so that its socket goes with the worker.
+    pub(crate) _control: Option<Server>,
     /// Readable when a control request or a signal waits.
     pub(crate) wakeup: Wakeup,
     pub(crate) started: Instant,
@@ -123,7 +126,7 @@ impl Worker {
     /// Answers the control requests that wait; whether one asked to stop.
     fn answer(&mut self) -> bool {
         self.wakeup.drain_calls();
-        let calls: Vec<Call> = self.control.iter().flat_map(|server| server.calls.try_iter()).collect();
+        let calls: Vec<Call> = self.calls.try_iter().collect();
         for call in &calls {
             // The client may be gone; that is its affair.
             let _ = call.answer.send(self.report());

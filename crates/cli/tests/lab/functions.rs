@@ -40,6 +40,9 @@ fn the_counters_of_a_function_are_shown_from_inside_and_outside() {
     for args in [&["nf", "show"][..], &["exec", "middle", "--", "rackless", "nf", "show"]] {
         assert!(home.ok(args).starts_with("middle: up "), "{args:?}");
     }
+    let exposition = home.ok(&["nf", "show", "middle", "--prometheus"]);
+    let labels = r#"{lab="lab",node="middle",nf="forward"} "#;
+    assert!(exposition.contains(&format!("\nrackless_nf_packets_total{labels}")), "{exposition}");
     assert!(home.fails(2, &["nf", "show", "h1"]).contains("no network function answers"));
     home.ok(&["down"]);
 }
