@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sched::{CpuSet, sched_setaffinity};
-use rackless_nf::{Allocator, GraphBuilder, Pool, Port};
+use rackless_nf::{Allocator, GraphBuilder, Pool, Port, Time, time};
 use rackless_ports::{DeviceSpec, Dpdk, EalConfig, Options};
 
 pub use config::Driver;
@@ -89,7 +89,7 @@ where
         return Err(error);
     }
     let infos = ports.iter().map(|port| port.info().clone()).collect();
-    let graph = graph.build(infos, allocator, config.seed)?;
+    let mut graph = graph.build(infos, allocator, config.seed)?;
     if let Some(node) = graph.not_remade().filter(|_| config.on_panic == OnPanic::Restart) {
         return Err(Error::NotRemade(node.to_owned()));
     }
@@ -111,6 +111,7 @@ where
     let folder = config.crash.unwrap_or_else(|| PathBuf::from(if node.is_some() { LAB_RUN } else { "." }));
     let crashes = Crashes { name: name.clone(), folder, on_panic: config.on_panic, told: 0 };
     let started = Instant::now();
+    graph.sample_by(move || started.elapsed().as_nanos() as Time * time::NANOSECOND);
     let worker =
         Worker { name, graph, ports, idle: config.idle, crashes, calls, _control: control, wakeup, started };
     worker.run(arguments.duration)

@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Write};
 
+use rackless_nf::time;
+
 use crate::{Node, PortReport, Report};
 
 /// What the text is, in HTTP's words.
@@ -39,10 +41,13 @@ impl Exposition<'_> {
 
     fn nodes(&mut self, nodes: &[Node]) {
         for (name, kind, help, value) in NODE {
-            let sample = |node: &'_ Node| value(node);
-            let samples = nodes.iter().map(|node| (vec![("nf", node.name.as_str())], sample(node)));
+            let samples = nodes.iter().map(|node| (vec![("nf", node.name.as_str())], value(node)));
             self.family(name, kind, help, samples);
         }
+        let seconds = |node: &Node| node.sampled_ps as f64 / time::SECOND as f64;
+        let samples = nodes.iter().map(|node| (vec![("nf", node.name.as_str())], seconds(node)));
+        let help = "Time that a node took for the packets whose time was taken.";
+        self.family("rackless_nf_sampled_seconds_total", "counter", help, samples);
         let drops = nodes.iter().flat_map(|node| node.drops.iter().map(move |drop| (node, drop)));
         let samples = drops
             .map(|(node, drop)| (vec![("nf", node.name.as_str()), ("reason", &*drop.reason)], drop.count));
@@ -82,12 +87,15 @@ impl Exposition<'_> {
 type NodeValue = fn(&Node) -> u64;
 
 /// What is shown of a node of the graph.
-const NODE: [(&str, &str, &str, NodeValue); 5] = [
+const NODE: [(&str, &str, &str, NodeValue); 6] = [
     ("rackless_nf_packets_total", "counter", "Packets given to a node.", |node| node.received),
     ("rackless_nf_generated_packets_total", "counter", "Packets made by a node.", |node| node.generated),
     ("rackless_nf_sent_packets_total", "counter", "Packets sent on by a node.", |node| node.sent),
     ("rackless_nf_held_packets", "gauge", "Packets that a node keeps.", |node| node.held),
     ("rackless_nf_batches_total", "counter", "Batches given to a node.", |node| node.batches),
+    ("rackless_nf_sampled_packets_total", "counter", "Packets whose time was taken.", |node| {
+        node.sampled_packets
+    }),
 ];
 
 type PortValue = fn(&PortReport) -> u64;
@@ -188,6 +196,7 @@ pub(crate) mod tests {
             received: 10,
             sent: 7,
             dropped: 3,
+            sampled_ps: 5 * time::SECOND / 2,
             drops: vec![drop("no \"place\"\\\n", 2), drop("policy", 1)],
             ..Node::default()
         };
@@ -222,6 +231,7 @@ pub(crate) mod tests {
         assert_eq!(value("rackless_nf_uptime_seconds", "", ""), 1.5);
         assert_eq!(value("rackless_nf_buffers_in_use", "", ""), 3.0);
         assert_eq!(value("rackless_nf_packets_total", "nf", "nat"), 10.0);
+        assert_eq!(value("rackless_nf_sampled_seconds_total", "nf", "nat"), 2.5);
         assert_eq!(value("rackless_nf_sent_packets_total", "nf", "nat"), 7.0);
         assert_eq!(value("rackless_nf_dropped_packets_total", "reason", "no \"place\"\\\n"), 2.0);
         assert_eq!(value("rackless_nf_dropped_packets_total", "reason", "policy"), 1.0);

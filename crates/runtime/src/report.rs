@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rackless_nf::{Graph, NodeReport, Port};
+use rackless_nf::{Graph, NodeReport, Port, time};
 use serde::{Deserialize, Serialize};
 
 /// The environment variable by which a program in a lab knows the lab's name.
@@ -43,6 +43,12 @@ pub struct Node {
     pub held: u64,
     /// Batches it was called with.
     pub batches: u64,
+    /// Packets of the batches whose time was taken, every 64th.
+    #[serde(default)]
+    pub sampled_packets: u64,
+    /// Picoseconds that the node took for them.
+    #[serde(default)]
+    pub sampled_ps: u64,
     /// Drops by reason.
     pub drops: Vec<Drop>,
 }
@@ -98,6 +104,17 @@ impl Node {
     pub fn is_balanced(&self) -> bool {
         self.received + self.generated == self.sent + self.dropped + self.held
     }
+
+    /// Nanoseconds that the node takes for a packet, if that was measured.
+    pub fn ns_per_packet(&self) -> Option<f64> {
+        let ns = self.sampled_ps as f64 / time::NANOSECOND as f64;
+        (self.sampled_packets > 0).then(|| ns / self.sampled_packets as f64)
+    }
+
+    /// Packets that the node is given at once, on average; `None` before the first.
+    pub fn packets_per_batch(&self) -> Option<f64> {
+        (self.batches > 0).then(|| self.received as f64 / self.batches as f64)
+    }
 }
 
 impl From<NodeReport> for Node {
@@ -112,6 +129,8 @@ impl From<NodeReport> for Node {
             dropped,
             held: report.held,
             batches: report.batches,
+            sampled_packets: report.sampled_packets,
+            sampled_ps: report.sampled_ps,
             drops: report.drops.into_iter().map(drop).collect(),
         }
     }
@@ -173,15 +192,43 @@ impl fmt::Display for Report {
             writeln!(f)?;
         }
         for node in &self.nodes {
-            writeln!(
-                f,
-                "  node {}: received {} + generated {} = sent {} + dropped {} + held {}",
-                node.name, node.received, node.generated, node.sent, node.dropped, node.held
-            )?;
-            for drop in &node.drops {
-                writeln!(f, "    {:>8} dropped: {}", drop.count, drop.reason)?;
-            }
+            node.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "  node {}: received {} + generated {} = sent {} + dropped {} + held {}",
+            self.name, self.received, self.generated, self.sent, self.dropped, self.held
+        )?;
+        if let Some(size) = self.packets_per_batch() {
+            write!(f, "    {size:.1} packets a batch")?;
+            self.ns_per_packet().map_or(Ok(()), |ns| write!(f, ", {ns:.1} ns a packet"))?;
+            writeln!(f)?;
+        }
+        for drop in &self.drops {
+            writeln!(f, "    {:>8} dropped: {}", drop.count, drop.reason)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_shows_its_time_once_it_was_taken() {
+        let node = Node { name: "nat".to_owned(), received: 640, sent: 640, batches: 20, ..Node::default() };
+        let line = "  node nat: received 640 + generated 0 = sent 640 + dropped 0 + held 0\n";
+        assert_eq!(node.to_string(), format!("{line}    32.0 packets a batch\n"));
+        let timed = Node { sampled_packets: 32, sampled_ps: 400_000, ..node };
+        assert_eq!(timed.to_string(), format!("{line}    32.0 packets a batch, 12.5 ns a packet\n"));
+        let idle = Node { received: 0, sent: 0, batches: 0, ..Node::default() };
+        assert_eq!(idle.to_string().lines().count(), 1);
     }
 }

@@ -31,9 +31,9 @@ Examples:
   rackless nf show --socket /tmp/nf.sock
   rackless nf show router1 --prometheus
 
-With --json: {name, uptime_s, buffers_in_use, nodes: [{name, received, generated, sent, dropped, held, batches, drops:
-[{reason, count}]}], ports: [{name, device, mac, mtu, received, sent, …}]}; for each node
-received + generated = sent + dropped + held.")]
+With --json: {lab, name, uptime_s, buffers_in_use, nodes: [{name, received, generated, sent, dropped, held, batches,
+sampled_packets, sampled_ps, drops: [{reason, count}]}], ports: [{name, device, mac, mtu, received, sent, …}]}; for each
+node received + generated = sent + dropped + held, and sampled_ps / sampled_packets is what a packet takes.")]
     Show(Show),
 }
 

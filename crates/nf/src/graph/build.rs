@@ -155,6 +155,7 @@ impl GraphBuilder {
             started: false,
             seed,
             crashes: Vec::new(),
+            clock: None,
         };
         for hop in hops {
             graph.connect(hop, &rank, &names)?;

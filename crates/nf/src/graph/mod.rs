@@ -42,7 +42,11 @@ pub struct Graph {
     pub(crate) started: bool,
     pub(crate) seed: u64,
     pub(crate) crashes: Vec<Crash>,
+    pub(crate) clock: Option<Clock>,
 }
+
+/// Tells how much time has passed, for the time that nodes take.
+pub(crate) type Clock = Box<dyn Fn() -> Time + Send>;
 
 /// What all nodes share.
 pub(crate) struct Core {
@@ -129,6 +133,11 @@ impl Graph {
             turn.sent += self.send(index, port.as_mut());
         }
         turn
+    }
+
+    /// Takes the time of every 64th batch of each node by this clock; without one, no time is taken.
+    pub fn sample_by(&mut self, clock: impl Fn() -> Time + Send + 'static) {
+        self.clock = Some(Box::new(clock));
     }
 
     /// When the next timer expires, if any is set. A graph that was never run wants to run at once.
@@ -247,8 +256,14 @@ impl Graph {
         node.counters.batches += 1;
         scratch.outcomes.clear();
         scratch.outcomes.resize(packets.len(), Err(Reason::NO_OUTCOME));
+        let clock = self.clock.as_ref().filter(|_| node.counters.is_sample());
+        let start = clock.map(|clock| clock());
         let mut cx = context!(node, self.core, scratch.emitted, now, index, input as u8);
-        let done = caught(|| node.nf.batch(&mut packets, &mut scratch.outcomes, &mut cx))
+        let called = caught(|| node.nf.batch(&mut packets, &mut scratch.outcomes, &mut cx));
+        if let (Some(clock), Some(start)) = (clock, start) {
+            node.counters.sample(packets.len(), clock().saturating_sub(start));
+        }
+        let done = called
             .map_err(|panic| (Call::Batch, panic))
             .and_then(|()| self.distribute(index, input as u8, now, &mut packets, &mut scratch));
         match done {

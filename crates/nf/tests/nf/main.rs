@@ -2,5 +2,6 @@
 
 mod compile_fail;
 mod panics;
+mod sampling;
 mod stack;
 mod views;
