@@ -10,23 +10,36 @@ use rackless_packet::capture::{Direction, Error as CaptureError, Record};
 use rackless_packet::pcapng::{Interface, Writer};
 
 use crate::Error;
-use crate::config::OnPanic;
+use crate::config::{Config, OnPanic};
 
 /// Panics that a run saves and tells of: a node that panics at every packet shall not fill the disk.
 const TOLD: u32 = 16;
 
+/// Where a node of a lab keeps what is there while it runs.
+const LAB_RUN: &str = "/run";
+
 /// What is to be done about panics.
 pub(crate) struct Crashes {
     /// The function's name.
-    pub(crate) name: String,
+    name: String,
     /// Where files go.
-    pub(crate) folder: PathBuf,
-    pub(crate) on_panic: OnPanic,
+    folder: PathBuf,
+    on_panic: OnPanic,
     /// How many were told of.
-    pub(crate) told: u32,
+    told: u32,
 }
 
 impl Crashes {
+    /// What a configuration wants; refuses to restart nodes that cannot be made anew.
+    pub(crate) fn new(name: &str, config: &Config, in_lab: bool, graph: &Graph) -> Result<Self, Error> {
+        if let Some(node) = graph.not_remade().filter(|_| config.on_panic == OnPanic::Restart) {
+            return Err(Error::NotRemade(node.to_owned()));
+        }
+        let folder =
+            config.crash.clone().unwrap_or_else(|| PathBuf::from(if in_lab { LAB_RUN } else { "." }));
+        Ok(Self { name: name.to_owned(), folder, on_panic: config.on_panic, told: 0 })
+    }
+
     /// Saves the frames of a panic and makes the node anew, or gives the error that ends the function.
     pub(crate) fn face(&mut self, crash: Crash, graph: &mut Graph) -> Result<(), Error> {
         let file = if self.told < TOLD { self.save(&crash, graph.ports()) } else { None };

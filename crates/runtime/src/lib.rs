@@ -20,11 +20,12 @@ mod report;
 mod setup;
 mod worker;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sched::{CpuSet, sched_setaffinity};
-use rackless_nf::{Allocator, GraphBuilder, Pool, Port, Time, time};
+use rackless_nf::{Allocator, GraphBuilder, Pool, Port};
 use rackless_ports::{DeviceSpec, Dpdk, EalConfig, Options};
 
 pub use config::Driver;
@@ -32,7 +33,7 @@ pub use error::{Error, chain};
 pub use report::{Drop, Node, PortReport, Report};
 pub use setup::{NodeFile, NodeInterface, PortSetup, Setup};
 
-use config::{Config, File, OnPanic, PortConfig};
+use config::{Config, File, PortConfig};
 use control::{Caller, Server};
 use crash::Crashes;
 use worker::{Wakeup, Worker};
@@ -55,9 +56,6 @@ pub const DRIVER_VARIABLE: &str = "RACKLESS_DRIVER";
 
 /// The control socket of a network function in a lab; `/run` is private to each node.
 pub const LAB_CONTROL: &str = "/run/rackless-nf.sock";
-
-/// Where a node of a lab keeps what is there while it runs.
-const LAB_RUN: &str = "/run";
 
 /// Opens the ports, makes the graph that `build` describes, and runs it until it is told to stop.
 ///
@@ -89,32 +87,31 @@ where
         return Err(error);
     }
     let infos = ports.iter().map(|port| port.info().clone()).collect();
-    let mut graph = graph.build(infos, allocator, config.seed)?;
-    if let Some(node) = graph.not_remade().filter(|_| config.on_panic == OnPanic::Restart) {
-        return Err(Error::NotRemade(node.to_owned()));
-    }
+    let graph = graph.build(infos, allocator, config.seed)?;
+    let crashes = Crashes::new(&name, &config, node.is_some(), &graph)?;
 
     let (wakeup, waker) = Wakeup::new()?;
-    let in_lab = node.is_some().then(|| PathBuf::from(LAB_CONTROL));
     let (caller, calls) = Caller::new(waker);
     let metrics = config.metrics.map(|address| metrics::serve(address, &caller)).transpose()?;
+    let in_lab = node.is_some().then(|| PathBuf::from(LAB_CONTROL));
     let control = config.control.or(in_lab).map(|path| Server::start(&path, caller)).transpose()?;
     if let Some(core) = config.core {
         pin(core)?;
     }
-    let listed: Vec<String> =
-        setup.ports.iter().map(|port| format!("{} ({})", port.info.name, port.info.device)).collect();
-    eprintln!("{name}: running on {}", listed.join(", "));
-    if let Some(address) = metrics {
-        eprintln!("{name}: metrics on http://{address}/metrics");
-    }
-    let folder = config.crash.unwrap_or_else(|| PathBuf::from(if node.is_some() { LAB_RUN } else { "." }));
-    let crashes = Crashes { name: name.clone(), folder, on_panic: config.on_panic, told: 0 };
-    let started = Instant::now();
-    graph.sample_by(move || started.elapsed().as_nanos() as Time * time::NANOSECOND);
-    let worker =
-        Worker { name, graph, ports, idle: config.idle, crashes, calls, _control: control, wakeup, started };
+    say(&setup, metrics);
+    let (idle, started) = (config.idle, Instant::now());
+    let worker = Worker { name, graph, ports, idle, crashes, calls, _control: control, wakeup, started };
     worker.run(arguments.duration)
+}
+
+/// Says that the function runs, and where.
+fn say(setup: &Setup, metrics: Option<SocketAddr>) {
+    let port = |port: &PortSetup| format!("{} ({})", port.info.name, port.info.device);
+    let listed: Vec<String> = setup.ports.iter().map(port).collect();
+    eprintln!("{}: running on {}", setup.name, listed.join(", "));
+    if let Some(address) = metrics {
+        eprintln!("{}: metrics on http://{address}/metrics", setup.name);
+    }
 }
 
 /// Open ports, and the pool for packets that the function makes.

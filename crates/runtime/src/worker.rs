@@ -79,6 +79,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 impl Worker {
     /// Runs until a signal or a control request ends it, or `duration` is over, and gives the last counters.
     pub(crate) fn run(mut self, duration: Option<Duration>) -> Result<Report, Error> {
+        let started = self.started;
+        self.graph.sample_by(move || since(started));
         let mut empty = 0u32;
         let mut turns = 0u32;
         loop {
@@ -144,6 +146,10 @@ impl Worker {
     }
 
     fn now(&self) -> Time {
-        self.started.elapsed().as_nanos() as Time * time::NANOSECOND
+        since(self.started)
     }
+}
+
+fn since(started: Instant) -> Time {
+    started.elapsed().as_nanos() as Time * time::NANOSECOND
 }

@@ -6,6 +6,7 @@
 pub(crate) mod build;
 pub(crate) mod counters;
 pub(crate) mod crash;
+mod edge;
 pub(crate) mod timers;
 mod wiring;
 
@@ -13,6 +14,8 @@ use fastrand::Rng;
 
 use self::counters::{NodeCounters, NodeReport};
 use self::crash::{Call, Crash, Maker, Payload, caught};
+pub use self::edge::EdgeReport;
+pub(crate) use self::edge::PortEdge;
 use self::timers::Timers;
 use crate::{Allocator, Context, Nf, Outcome, Packet, Port, PortInfo, Reason, Time, Verdict};
 
@@ -66,17 +69,6 @@ pub(crate) struct Node {
     pub(crate) counters: NodeCounters,
 }
 
-/// The graph's side of a port.
-#[derive(Default)]
-pub(crate) struct PortEdge {
-    pub(crate) rx: Option<Target>,
-    tx: Vec<Packet>,
-    received: u64,
-    sent: u64,
-    unwired: u64,
-    tx_full: u64,
-}
-
 /// Where a wire ends.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
@@ -100,21 +92,6 @@ pub struct Turn {
     pub received: usize,
     /// Packets sent over all ports.
     pub sent: usize,
-}
-
-/// What a port's edge of the graph did: `received` came from the port; of what nodes sent there, `sent` went out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EdgeReport {
-    /// The port's name.
-    pub name: String,
-    /// Packets that the graph took from the port.
-    pub received: u64,
-    /// Packets that the port took from the graph.
-    pub sent: u64,
-    /// Received packets dropped because the port's `rx:` is not wired.
-    pub unwired: u64,
-    /// Packets dropped because the port took no more.
-    pub tx_full: u64,
 }
 
 impl Graph {
@@ -155,57 +132,9 @@ impl Graph {
         self.nodes.iter().map(|node| node.counters.report(&node.name, node.nf.drop_reasons())).collect()
     }
 
-    /// What happened at the ports.
-    pub fn edges(&self) -> Vec<EdgeReport> {
-        let report = |(edge, port): (&PortEdge, &PortInfo)| EdgeReport {
-            name: port.name.clone(),
-            received: edge.received,
-            sent: edge.sent,
-            unwired: edge.unwired,
-            tx_full: edge.tx_full,
-        };
-        self.edges.iter().zip(&self.core.ports).map(report).collect()
-    }
-
     /// How many packets of the worker's pool are alive.
     pub fn buffers_in_use(&self) -> usize {
         self.core.allocator.in_use()
-    }
-
-    fn receive(&mut self, index: usize, port: &mut dyn Port, now: Time) -> usize {
-        let mut packets = std::mem::take(&mut self.scratch.rx);
-        let received = port.rx_burst(&mut packets, Self::BURST);
-        for packet in &mut packets {
-            packet.set_in_port(index as u16);
-            packet.set_rx_time(now);
-        }
-        let edge = &mut self.edges[index];
-        edge.received += received as u64;
-        match edge.rx {
-            Some(target) => self.queue(target).append(&mut packets),
-            None => {
-                edge.unwired += received as u64;
-                Packet::free_burst(&mut packets);
-            }
-        }
-        self.scratch.rx = packets;
-        received
-    }
-
-    fn send(&mut self, index: usize, port: &mut dyn Port) -> usize {
-        let edge = &mut self.edges[index];
-        let mut sent = 0;
-        while !edge.tx.is_empty() {
-            match port.tx_burst(&mut edge.tx) {
-                0 => break,
-                n => sent += n,
-            }
-        }
-        port.flush();
-        edge.sent += sent as u64;
-        edge.tx_full += edge.tx.len() as u64;
-        Packet::free_burst(&mut edge.tx);
-        sent
     }
 
     fn run(&mut self, now: Time) {
