@@ -48,9 +48,9 @@ fn a_panic_ends_the_process_and_its_frames_are_saved() {
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     let file = place.folder.path().join("nf_1-fragile-panic-1.pcapng");
     let message = "error: node 'fragile' panicked at a batch, packet 3 of 4: assertion `left != right` failed: an \
-                   unlucky frame";
-    assert!(stderr.contains(message), "{stderr}");
-    assert!(stderr.contains(&format!("; its frames are in {}", file.display())), "{stderr}");
+                   unlucky frame, left: 33, right: 33";
+    let line = format!("{message}; its frames are in {}", file.display());
+    assert!(stderr.lines().any(|told| told == line), "{stderr}");
 
     let mut reader = pcapng::Reader::new(File::open(&file).unwrap()).unwrap();
     let records: Vec<Record> = reader.by_ref().map(Result::unwrap).collect();

@@ -186,12 +186,17 @@ impl fmt::Display for Call {
     }
 }
 
+/// One line, whatever the panic said.
 impl fmt::Display for Crash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "node '{}' panicked at {}", self.node, self.call)?;
         if let Some(culprit) = self.culprit {
             write!(f, ", packet {} of {}", culprit + 1, self.frames.len())?;
         }
-        write!(f, ": {}", self.message)
+        // An assertion speaks in several lines.
+        for (index, line) in self.message.lines().enumerate() {
+            write!(f, "{} {}", if index == 0 { ":" } else { "," }, line.trim())?;
+        }
+        Ok(())
     }
 }
