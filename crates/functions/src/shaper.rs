@@ -52,10 +52,13 @@ fn queue() -> Size {
 
 /// Joins two ports and shapes each direction by itself: a token bucket, and a queue with tail drop behind it.
 ///
-/// What comes by input 0 leaves by output 1, and the other way round. Order is kept. A frame leaves as soon as the
+/// What comes by input 0 leaves by output 1, and the other way round; of a shaper that is [`one_way`](Self::one_way),
+/// what comes by input 0 leaves by output 0. Order is kept. A frame leaves as soon as the
 /// bucket has a token for each of its bits, to the picosecond.
 pub struct Shaper {
     directions: [Direction; 2],
+    /// What an input's number is joined with by exclusive or to give its output's.
+    across: u8,
     limit: u64,
     burst: u64,
 }
@@ -80,13 +83,19 @@ impl Shaper {
             queued: 0,
             armed: false,
         };
-        Self { directions: [direction(), direction()], limit: config.queue.as_bytes(), burst }
+        let directions = [direction(), direction()];
+        Self { directions, across: 1, limit: config.queue.as_bytes(), burst }
+    }
+
+    /// Makes a shaper of one direction, from its input to its output.
+    pub fn one_way(config: ShaperConfig) -> Self {
+        Self { across: 0, ..Self::new(config) }
     }
 }
 
 impl Direction {
     /// Sends what may leave now and sets a timer for what may not.
-    fn drain(&mut self, input: u8, cx: &mut Context<'_>) {
+    fn drain(&mut self, input: u8, output: u8, cx: &mut Context<'_>) {
         while let Some(head) = self.queue.front() {
             let len = head.len() as u64;
             if !self.bucket.take(8 * len, cx.now()) {
@@ -98,7 +107,7 @@ impl Direction {
             }
             self.queued -= len;
             if let Some(packet) = self.queue.pop_front() {
-                cx.emit(input ^ 1, packet);
+                cx.emit(output, packet);
             }
         }
     }
@@ -109,13 +118,13 @@ impl Nf for Shaper {
         let input = cx.input();
         let len = packet.len() as u64;
         let Some(direction) = self.directions.get_mut(usize::from(input)) else {
-            return Ok(Verdict::Out(input ^ 1));
+            return Ok(Verdict::Out(input ^ self.across));
         };
         if len > self.burst {
             return Err(ShaperDrop::LongerThanBurst.into());
         }
         if direction.queued == 0 && direction.bucket.take(8 * len, cx.now()) {
-            return Ok(Verdict::Out(input ^ 1));
+            return Ok(Verdict::Out(input ^ self.across));
         }
         if direction.queued + len > self.limit {
             return Err(ShaperDrop::QueueFull.into());
@@ -130,7 +139,7 @@ impl Nf for Shaper {
         let direction = &mut self.directions[usize::from(input)];
         direction.queue.push_back(packet);
         if !direction.armed {
-            direction.drain(input, cx);
+            direction.drain(input, input ^ self.across, cx);
         }
     }
 
@@ -138,7 +147,15 @@ impl Nf for Shaper {
         let input = (token & 1) as u8;
         let direction = &mut self.directions[usize::from(input)];
         direction.armed = false;
-        direction.drain(input, cx);
+        direction.drain(input, input ^ self.across, cx);
+    }
+
+    fn inputs(&self) -> Option<usize> {
+        Some(1 + usize::from(self.across))
+    }
+
+    fn outputs(&self) -> Option<usize> {
+        self.inputs()
     }
 
     fn drop_reasons(&self) -> &'static [&'static str] {

@@ -12,6 +12,7 @@ pub struct Context<'a> {
     pub(crate) node: usize,
     pub(crate) input: u8,
     pub(crate) ports: &'a [PortInfo],
+    pub(crate) interfaces: &'a [Option<usize>],
     pub(crate) allocator: &'a dyn Allocator,
     pub(crate) timers: &'a mut Timers,
     pub(crate) rng: &'a mut Rng,
@@ -71,6 +72,24 @@ impl Context<'_> {
         Ok(packet)
     }
 
+    /// A copy of a packet, with its port, time and notes.
+    ///
+    /// # Errors
+    /// [`Reason::NO_BUFFER`], [`Reason::NO_TAILROOM`]
+    pub fn copy(&mut self, packet: &Packet) -> Result<Packet, Reason> {
+        let mut copy = self.alloc_with(packet.data())?;
+        copy.set_in_port(packet.in_port());
+        copy.set_rx_time(packet.rx_time());
+        (0..Packet::NOTES).for_each(|slot| copy.set_note(slot, packet.note(slot)));
+        Ok(copy)
+    }
+
+    /// Counts a packet that should have been made and could not be, as generated and dropped.
+    pub fn drop_unmade(&mut self, reason: Reason) {
+        self.counters.generated += 1;
+        self.counters.drop(reason, 1);
+    }
+
     /// Calls [`Nf::timer`](crate::Nf::timer) with `token` once `delay_ps` picoseconds have passed.
     pub fn after(&mut self, delay_ps: Time, token: u64) {
         self.timers.set(self.now.saturating_add(delay_ps), self.node, token);
@@ -96,5 +115,12 @@ impl Context<'_> {
     /// The ports of the graph, in the order of the configuration.
     pub fn ports(&self) -> &[PortInfo] {
         self.ports
+    }
+
+    /// The port at which an input of this node and the output of the same number stand, directly or behind nodes
+    /// with a single input; `None` in the middle of a graph. A node alone stands at all ports, in their order.
+    pub fn interface(&self, number: u8) -> Option<&PortInfo> {
+        let port = self.interfaces.get(usize::from(number)).copied().flatten()?;
+        self.ports.get(port)
     }
 }

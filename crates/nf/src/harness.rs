@@ -319,19 +319,36 @@ mod tests {
     }
 
     #[test]
+    fn a_node_knows_the_ports_it_stands_at() {
+        let mirror = |packet: &mut Packet, cx: &mut Context<'_>| {
+            let name = cx.interface(cx.input()).map_or("none", |port| port.name.as_str());
+            packet.set_data(name.as_bytes())?;
+            Ok(Verdict::Out(cx.input()))
+        };
+        let pass = |_: &mut Packet, _: &mut Context<'_>| Ok(Verdict::Out(0));
+        let graph = GraphBuilder::new().node("pass", pass).node("mirror", mirror);
+        let wires =
+            "rx:b -> mirror -> tx:b; rx:a -> pass -> [1]mirror[1] -> tx:a; rx:c -> [2]mirror[2] -> tx:d";
+        let mut lab = Harness::new(graph.wire(wires).unwrap(), &["a", "b", "c", "d"]).unwrap();
+        for (from, to, name) in [("a", "a", "a"), ("b", "b", "b"), ("c", "d", "none")] {
+            lab.send(from, b"?");
+            assert_eq!(lab.received(to), [name.as_bytes()]);
+        }
+    }
+
+    #[test]
     fn wiring_mistakes_are_named() {
         let pass = || |_: &mut Packet, _: &mut Context<'_>| Ok(Verdict::Out(0));
         let build = |wires: &str| {
             let graph = GraphBuilder::new().node("x", pass()).node("y", pass());
             Harness::new(graph.wire(wires).unwrap(), &["a", "b"]).err().unwrap().to_string()
         };
-        assert_eq!(build("rx:a -> z"), "no node 'z'; there are: x, y");
-        assert_eq!(build("rx:c -> x"), "no port 'c'; there are: a, b");
-        assert_eq!(build("rx:a -> x; rx:a -> y"), "rx:a is wired twice; a packet has one way");
-        assert_eq!(build("x -> y; y -> x"), "nodes feed each other in a circle: x, y");
+        assert_eq!(build("rx:a -> z"), "line 1: no node 'z'; there are: x, y");
+        assert_eq!(build("rx:a -> x\n rx:c -> y"), "line 2: no port 'c'; there are: a, b");
+        assert_eq!(build("rx:a -> x -> tx:b"), "nothing leads to 'y'");
         assert_eq!(
-            build("tx:a -> x"),
-            "'tx:a' stands on the wrong side of an arrow: packets come from rx: and go to tx:"
+            build(""),
+            "a graph of 2 nodes needs wiring; only a single node is attached to all ports by itself"
         );
     }
 }

@@ -20,8 +20,8 @@
 //! # Map
 //! - [`buffer`]: `Packet`, an owned handle to memory laid out like an `rte_mbuf`; [`pool`]: buffers on the heap.
 //! - [`headers`]: typed views of a packet's headers; `stack`: headers pushed and popped, tunnels entered and left.
-//! - [`Nf`], [`Context`], [`Reason`]: the contract.
-//! - [`Graph`], [`GraphBuilder`]: nodes, wiring, counters.
+//! - [`Nf`], [`Context`], [`Reason`]: the contract; [`group_by`]: an output for each group of packets.
+//! - [`Graph`], [`GraphBuilder`], [`Wiring`]: nodes, what leads where, counters, pictures.
 //! - [`Port`]: the seam to the world; [`MemoryPort`] and [`Harness`]: the world in memory.
 //!
 //! It does not do: sockets, threads, clocks, configuration files.
@@ -29,6 +29,7 @@
 pub mod buffer;
 mod context;
 mod graph;
+mod group;
 mod harness;
 pub mod headers;
 mod nf;
@@ -55,10 +56,13 @@ pub mod time {
 
 pub use buffer::Packet;
 pub use context::Context;
-pub use graph::build::{Error as GraphError, GraphBuilder};
+pub use graph::build::GraphBuilder;
 pub use graph::counters::{DropCount, NodeReport};
 pub use graph::crash::{Call, Crash, CrashFrame};
+pub use graph::error::{Error as GraphError, Mistake, Origin};
+pub use graph::wiring::Wiring;
 pub use graph::{EdgeReport, Graph, Turn};
+pub use group::{GroupBy, group_by};
 pub use harness::{Harness, MemoryPort};
 pub use nf::{Nf, Outcome, Verdict};
 pub use pool::{Allocator, Pool};

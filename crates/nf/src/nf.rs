@@ -72,6 +72,26 @@ pub trait Nf: Send {
         let _ = (token, cx);
     }
 
+    /// How many inputs the function has; 0 for one that only makes packets, `None` (the default) for any number.
+    ///
+    /// A graph whose wiring names another input is refused.
+    fn inputs(&self) -> Option<usize> {
+        None
+    }
+
+    /// How many outputs the function has; `None` (the default) for any number.
+    ///
+    /// A graph whose wiring names another output, or leaves one of these out, is refused. What leaves by an output
+    /// that is not wired, of a function that does not say, is dropped by name.
+    fn outputs(&self) -> Option<usize> {
+        None
+    }
+
+    /// What the function counts besides what the graph does, with names; told in reports.
+    fn counters(&self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+
     /// The names of the function's own drop reasons, from [`drop_reasons!`](crate::drop_reasons).
     fn drop_reasons(&self) -> &'static [&'static str] {
         &[]

@@ -45,7 +45,7 @@ pub use rackless_runtime as runtime;
 pub mod prelude {
     pub use rackless_nf::{
         Context, GraphBuilder, GraphError, Harness, Nf, Outcome, Packet, Reason, Time, Verdict, drop_reasons,
-        time,
+        group_by, time,
     };
     pub use rackless_packet::MacAddr;
     pub use rackless_runtime::Setup;

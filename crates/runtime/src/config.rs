@@ -24,6 +24,9 @@
 //! ```
 //!
 //! Every other key belongs to the function itself ([`Setup::settings`](crate::Setup::settings)).
+//!
+//! A file whose name ends in `.click` has no keys: it is a graph's text ([`Setup::click`](crate::Setup::click)), and the
+//! ports come from the command line or the lab.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -168,6 +171,8 @@ pub(crate) struct File {
     pub(crate) rest: toml::Table,
     pub(crate) path: PathBuf,
     pub(crate) text: String,
+    /// Whether it is a graph's text, and no TOML.
+    pub(crate) is_click: bool,
 }
 
 impl File {
@@ -180,7 +185,12 @@ impl File {
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let text =
             std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        Self::parse(path, text)
+        match path.extension() {
+            Some(extension) if extension == "click" => {
+                Ok(Self { path: path.to_owned(), text, is_click: true, ..Self::default() })
+            }
+            _ => Self::parse(path, text),
+        }
     }
 
     pub(crate) fn parse(path: &Path, text: String) -> Result<Self, Error> {
@@ -188,11 +198,14 @@ impl File {
         let config: Config = toml::from_str(&text).map_err(syntax)?;
         let mut rest: toml::Table = toml::from_str(&text).map_err(syntax)?;
         rest.retain(|key, _| !Self::KEYS.contains(&key));
-        Ok(Self { config, rest, path: path.to_owned(), text })
+        Ok(Self { config, rest, path: path.to_owned(), text, is_click: false })
     }
 
-    /// The error for keys that nobody asked for.
+    /// The error for keys, or a graph, that nobody asked for.
     pub(crate) fn unknown_key(&self) -> Option<Error> {
+        if self.is_click {
+            return Some(Error::Click(self.path.clone()));
+        }
         let key = self.rest.keys().next()?;
         Some(Error::UnknownKey {
             path: self.path.clone(),
@@ -258,5 +271,16 @@ mod tests {
         let file = parse("\ncoer = 1").unwrap();
         let unknown = file.unknown_key().unwrap().to_string();
         assert!(unknown.starts_with("nf.toml:2: unknown key 'coer'"), "{unknown}");
+    }
+
+    #[test]
+    fn a_graphs_text_is_no_toml_and_is_not_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nf.click");
+        std::fs::write(&path, "rx:a -> tx:b;").unwrap();
+        let file = File::read(&path).unwrap();
+        assert_eq!(file.text, "rx:a -> tx:b;");
+        let unread = file.unknown_key().unwrap().to_string();
+        assert!(unread.ends_with("nf.click is a graph's text, which this program does not read"), "{unread}");
     }
 }

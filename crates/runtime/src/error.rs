@@ -34,6 +34,9 @@ pub enum Error {
         /// The keys that the runtime reads.
         allowed: String,
     },
+    /// A graph's text for a program that has a graph of its own.
+    #[error("{0} is a graph's text, which this program does not read")]
+    Click(PathBuf),
     /// The function's own part of the configuration is wrong.
     #[error("{path}: {message}")]
     Settings {

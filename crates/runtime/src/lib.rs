@@ -30,7 +30,7 @@ use rackless_ports::{DeviceSpec, Dpdk, EalConfig, Options};
 
 pub use config::Driver;
 pub use error::{Error, chain};
-pub use report::{Drop, Node, PortReport, Report};
+pub use report::{Counter, Drop, Node, PortReport, Report};
 pub use setup::{NodeFile, NodeInterface, PortSetup, Setup};
 
 use config::{Config, File, PortConfig};

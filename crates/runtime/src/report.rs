@@ -51,6 +51,18 @@ pub struct Node {
     pub sampled_ps: u64,
     /// Drops by reason.
     pub drops: Vec<Drop>,
+    /// What the function counts itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counters: Vec<Counter>,
+}
+
+/// A counter that a function keeps itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Counter {
+    /// What is counted.
+    pub name: String,
+    /// How many.
+    pub count: u64,
 }
 
 /// How many packets were dropped for one reason.
@@ -132,6 +144,7 @@ impl From<NodeReport> for Node {
             sampled_packets: report.sampled_packets,
             sampled_ps: report.sampled_ps,
             drops: report.drops.into_iter().map(drop).collect(),
+            counters: report.counters.into_iter().map(|(name, count)| Counter { name, count }).collect(),
         }
     }
 }
@@ -212,6 +225,9 @@ impl fmt::Display for Node {
         }
         for drop in &self.drops {
             writeln!(f, "    {:>8} dropped: {}", drop.count, drop.reason)?;
+        }
+        for counter in &self.counters {
+            writeln!(f, "    {:>8} {}", counter.count, counter.name)?;
         }
         Ok(())
     }

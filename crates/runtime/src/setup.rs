@@ -32,6 +32,16 @@ pub struct PortSetup {
 }
 
 impl Setup {
+    /// What a configuration file alone says: without ports, to look at it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the runtime's keys in it are wrong.
+    pub fn of_file(path: &Path) -> Result<Self, Error> {
+        let file = File::read(path)?;
+        let name = file.config.name.clone().unwrap_or_default();
+        Ok(Self { name, ports: Vec::new(), file, settings_read: false.into() })
+    }
+
     /// The function's own part of the configuration file, without the runtime's keys.
     ///
     /// Types that say `deny_unknown_fields` refuse what they do not know.
@@ -50,6 +60,17 @@ impl Setup {
     pub fn table(&self) -> &toml::Table {
         self.settings_read.set(true);
         &self.file.rest
+    }
+
+    /// The text of the configuration file if it is a graph's, and no TOML.
+    pub fn click(&self) -> Option<&str> {
+        self.settings_read.set(true);
+        self.file.is_click.then_some(self.file.text.as_str())
+    }
+
+    /// The names of the ports in the configuration file.
+    pub fn configured_ports(&self) -> impl Iterator<Item = &str> {
+        self.file.config.ports.iter().map(|port| port.name.as_str())
     }
 
     /// The text of the configuration file, to tell mistakes with their place; empty without one.

@@ -4,22 +4,25 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use rackless_net::{Client, Status};
-use rackless_runtime::LAB_CONTROL;
 use rackless_runtime::control::{self, Request, Subject};
+use rackless_runtime::{LAB_CONTROL, Setup};
 
 use super::exec;
 use crate::failure::Failure;
+use crate::functions::Format;
 use crate::{functions, output};
 
-/// Run a network function of the library, or show its counters
+/// Run network functions of the library, show their counters, draw their graph
 #[derive(clap::Subcommand)]
 pub(crate) enum Verb {
-    /// Run the function that a configuration names
+    /// Run the function, or the graph of functions, that a configuration names
     #[command(after_help = "\
-The configuration's key 'nf' names the function. Inside a lab it takes its node's interfaces as ports.
+The configuration's key 'nf' names the function. Several are wired by the key 'graph' and tables [node.NAME], or in a
+file whose name ends in .click. Inside a lab the node's interfaces are the ports.
 
 Examples:
   rackless nf run router.toml
+  rackless nf run firewall.click --port lan=af_packet:eth0 --port wan=af_packet:eth1
   rackless nf run router.toml --port west=af_packet:eth0 --port east=af_packet:eth1
   rackless nf run router.toml --driver dpdk")]
     Run(rackless::Run),
@@ -32,9 +35,29 @@ Examples:
   rackless nf show router1 --prometheus
 
 With --json: {lab, name, uptime_s, buffers_in_use, nodes: [{name, received, generated, sent, dropped, held, batches,
-sampled_packets, sampled_ps, drops: [{reason, count}]}], ports: [{name, device, mac, mtu, received, sent, …}]}; for each
-node received + generated = sent + dropped + held, and sampled_ps / sampled_packets is what a packet takes.")]
+sampled_packets, sampled_ps, drops: [{reason, count}], counters: [{name, count}]}], ports: [{name, device, mac, mtu,
+received, sent, …}]}; for each node received + generated = sent + dropped + held, and sampled_ps / sampled_packets is
+what a packet takes.")]
     Show(Show),
+    /// Draw the graph of functions that a configuration describes; no port is opened
+    #[command(after_help = "\
+Examples:
+  rackless nf graph firewall.click | dot -Tsvg -o firewall.svg
+  rackless nf graph firewall.toml --format mermaid")]
+    Graph(Graph),
+}
+
+/// Which graph to draw, and how.
+#[derive(clap::Args)]
+pub(crate) struct Graph {
+    /// The configuration
+    file: PathBuf,
+    /// How to draw it
+    #[arg(short, long, value_enum, default_value_t = Format::Dot)]
+    format: Format,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 /// Which function's counters.
@@ -63,6 +86,17 @@ pub(crate) fn run(verb: Verb) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Verb::Show(show) => show.run(),
+        Verb::Graph(graph) => graph.run(),
+    }
+}
+
+impl Graph {
+    fn run(self) -> Result<ExitCode, Failure> {
+        let setup = Setup::of_file(&self.file)?;
+        let picture = functions::draw(&setup, self.format)
+            .map_err(|error| Failure::cannot(rackless_runtime::chain(&error)))?;
+        output::text(&picture, self.output.as_deref())?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -48,6 +48,55 @@ fn the_counters_of_a_function_are_shown_from_inside_and_outside() {
 }
 
 #[test]
+fn a_graph_of_functions_runs_in_a_lab() {
+    let home = Home::ordinary_user();
+    home.lab("firewall.click", include_str!("../../../../examples/nf/firewall.click"));
+    let lab = LAB.replace("middle.toml", "firewall.click").replace("middle:a", "middle:lan");
+    let lab = home.lab("lab.toml", &lab.replace("middle:b", "middle:wan"));
+    home.ok(&["up", "-d", &lab]);
+    home.ok(&["check"]);
+    let report = home.ok(&["nf", "show", "middle", "--json"]);
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let nodes = report["nodes"].as_array().expect("nodes");
+    let node = |name: &str| nodes.iter().find(|node| node["name"] == name).expect("a node");
+    let counted = &node("up")["counters"];
+    assert_eq!(counted[0]["name"], "packets");
+    assert_eq!(counted[0]["count"], node("up")["sent"], "{report}");
+    assert!(counted[1]["count"].as_u64() > counted[0]["count"].as_u64(), "{report}");
+    let shown = home.ok(&["nf", "show", "middle"]);
+    assert!(shown.contains(" arp or icmp or icmp6\n"), "{shown}");
+    home.ok(&["down"]);
+}
+
+#[test]
+fn a_graph_is_drawn_without_ports_and_its_mistakes_are_told_with_their_line() {
+    let home = Home::new();
+    let click = home.lab("firewall.click", include_str!("../../../../examples/nf/firewall.click"));
+    let toml = home.lab("firewall.toml", include_str!("../../../../examples/nf/firewall.toml"));
+    for file in [&click, &toml] {
+        let dot = home.ok(&["nf", "graph", file]);
+        assert!(dot.starts_with("digraph {\n") && dot.contains("\"sort\" -> \"limit\""), "{dot}");
+        let mermaid = home.ok(&["nf", "graph", file, "--format", "mermaid"]);
+        assert!(mermaid.starts_with("graph LR\n") && mermaid.contains("limit<br>shaper"), "{mermaid}");
+    }
+    let router = home.lab("router.toml", "nf = \"router\"\n[[ports]]\nname = \"west\"\ndevice = \"null:\"\n");
+    assert!(home.ok(&["nf", "graph", &router]).contains("\"rx:west\" -> \"router\""));
+
+    let wrong = home.lab("wrong.click", "rx:a -> x :: counter\n -> y;\n");
+    for verb in ["graph", "run"] {
+        let mut args = vec!["nf", verb, &wrong];
+        args.extend(["--port", "a=null:"].iter().filter(|_| verb == "run"));
+        let message = home.fails(2, &args);
+        assert!(message.contains("wrong.click:2: no node 'y'; there are: x"), "{message}");
+    }
+    let unwired = home.lab("unwired.click", "\nrx:a -> x :: split -> tx:a;\nx[2] -> tx:b;\n");
+    let message = home.fails(2, &["nf", "run", &unwired, "--port", "a=null:", "--port", "b=null:"]);
+    assert!(message.contains("unwired.click:2: x[1] leads nowhere"), "{message}");
+    let both = home.lab("both.toml", "nf = \"sink\"\ngraph = \"rx:a -> x\"\n[node.x]\nnf = \"sink\"\n");
+    assert!(home.fails(2, &["nf", "graph", &both]).contains("one of them says what runs"));
+}
+
+#[test]
 fn an_unknown_function_is_refused_with_the_names_of_all() {
     let home = Home::new();
     let config = home.lab("nf.toml", "nf = \"ruter\"\n");
@@ -61,9 +110,14 @@ fn an_unknown_function_is_refused_with_the_names_of_all() {
 #[test]
 fn functions_of_the_library_can_be_made_anew_after_a_panic() {
     let home = Home::new();
-    let config = home.lab("nf.toml", "nf = \"macswap\"\non_panic = \"restart\"\n");
-    let report = home.ok(&["nf", "run", &config, "--port", "a=null:count=3", "--duration", "0"]);
-    assert!(report.contains("node macswap: received 3 "), "{report}");
+    for config in [
+        "nf = \"macswap\"\non_panic = \"restart\"\n",
+        "graph = \"rx:a -> macswap -> tx:a\"\non_panic = \"restart\"\n[node.macswap]\nnf = \"macswap\"\n",
+    ] {
+        let config = home.lab("nf.toml", config);
+        let report = home.ok(&["nf", "run", &config, "--port", "a=null:count=3", "--duration", "0"]);
+        assert!(report.contains("node macswap: received 3 "), "{report}");
+    }
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Nat {
             let public = self.bindings.bind(inside, timeout, cx).ok_or(NatDrop::NoFreePort)?;
             rewrite(ip, l4, protocol, Side::Source, (self.config.public, public))?;
         }
-        if let Some(port) = cx.ports().get(usize::from(OUTSIDE)) {
+        if let Some(port) = cx.interface(OUTSIDE) {
             packet.ethernet_mut()?.src = port.mac;
         }
         Ok(Verdict::Out(OUTSIDE))
@@ -109,7 +109,7 @@ impl Nat {
             rewrite(ip, l4, protocol, Side::Destination, (inside.address, inside.port))?;
             inside
         };
-        let src = cx.ports().get(usize::from(INSIDE)).map(|port| port.mac);
+        let src = cx.interface(INSIDE).map(|port| port.mac);
         let ethernet = packet.ethernet_mut()?;
         ethernet.dst = inside.mac;
         ethernet.src = src.unwrap_or(ethernet.src);
@@ -155,8 +155,7 @@ impl Nat {
     fn arp(&self, packet: &mut Packet, cx: &mut Context<'_>) -> Outcome {
         let arp = *packet.arp()?;
         let asked = arp.operation == ArpOperation::REQUEST && arp.target_ip() == self.config.public;
-        let Some(port) = cx.ports().get(usize::from(OUTSIDE)).filter(|_| asked && cx.input() == OUTSIDE)
-        else {
+        let Some(port) = cx.interface(OUTSIDE).filter(|_| asked && cx.input() == OUTSIDE) else {
             return Ok(Verdict::Out(cx.input() ^ 1));
         };
         let sender: Ipv4Addr = arp.sender_ip();
@@ -189,6 +188,14 @@ impl Nf for Nat {
 
     fn start(&mut self, cx: &mut Context<'_>) {
         self.bindings.seed(|| cx.rng().u64(..));
+    }
+
+    fn inputs(&self) -> Option<usize> {
+        Some(2)
+    }
+
+    fn outputs(&self) -> Option<usize> {
+        Some(2)
     }
 
     fn drop_reasons(&self) -> &'static [&'static str] {

@@ -160,6 +160,8 @@ impl Nf for Router {
         // Layouts are read field by field on the way of most packets: taken as a whole, just after they were written
         // field by field, they would stall the processor's store forwarding for longer than the rest takes.
         let layout = packet.layout();
+        // The router counts ports as its own interfaces, in whatever order the graph's ports are.
+        packet.set_in_port(cx.input().into());
         let ethernet = packet.ethernet()?;
         match self.interfaces.get(usize::from(cx.input())) {
             Some(interface) if interface.mac == ethernet.dst => {}
@@ -179,7 +181,8 @@ impl Nf for Router {
     }
 
     fn start(&mut self, cx: &mut Context<'_>) {
-        for (index, port) in cx.ports().iter().enumerate().take(usize::from(u8::MAX) + 1) {
+        for (number, port) in (0..=u8::MAX).map_while(|number| Some((number, cx.interface(number)?))) {
+            let index = usize::from(number);
             if index == self.interfaces.len() {
                 let config = config::InterfaceConfig { name: port.name.clone(), addresses: Vec::new() };
                 self.interfaces.push(Interface::new(&config));

@@ -10,3 +10,4 @@ mod router_liveness;
 mod router_neighbours;
 mod router_properties;
 mod shaper;
+mod wires;

@@ -211,3 +211,14 @@ fn the_public_address_is_answered_for_outside_and_other_arp_passes() {
     assert_eq!((lab.received("lan").len(), lab.received("wan").len()), (1, 1));
     assert!(Layout::scan(&ask(PUBLIC)).l3.is_some());
 }
+
+#[test]
+fn in_a_graph_the_order_of_the_ports_does_not_matter() {
+    let wires = "rx:lan -> nat[1] -> tx:wan; rx:wan -> [1]nat -> tx:lan";
+    let graph = GraphBuilder::new().node("nat", Nat::new(NatConfig::new(PUBLIC))).wire(wires).unwrap();
+    let mut lab = Harness::new(graph, &["wan", "lan"]).unwrap();
+    let question = Build::arp_request(GATEWAY, REMOTE, PUBLIC).to_vec().unwrap();
+    lab.send("wan", &question);
+    let answer = &lab.received("wan")[0];
+    assert_eq!(answer[6..12], Harness::mac(0).0, "the address of the port that it came by");
+}

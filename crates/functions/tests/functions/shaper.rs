@@ -1,7 +1,7 @@
 //! The shaper: its rate, its queue, its order.
 
 use proptest::prelude::*;
-use rackless_functions::Shaper;
+use rackless_functions::{Shaper, ShaperConfig};
 use rackless_nf::{GraphBuilder, Harness, Time, time};
 
 fn lab(config: &str) -> Harness {
@@ -81,4 +81,16 @@ proptest! {
         bits += lab.received("b").iter().map(|frame| 8 * frame.len() as u64).sum::<u64>();
         prop_assert_eq!(bits, arrived);
     }
+}
+
+#[test]
+fn a_shaper_of_one_way_leads_from_its_input_to_its_output() {
+    let config: ShaperConfig = toml::from_str("rate = '8 kbit/s'\nburst = '100 B'").unwrap();
+    let graph = GraphBuilder::new().node("shaper", Shaper::one_way(config));
+    let mut lab = Harness::new(graph.wire("rx:a -> shaper -> tx:b").unwrap(), &["a", "b"]).unwrap();
+    lab.send("a", &[1; 100]);
+    lab.send("a", &[2; 100]);
+    assert_eq!(lab.received("b"), [[1; 100]]);
+    lab.advance(100 * time::MILLISECOND);
+    assert_eq!(lab.received("b"), [[2; 100]]);
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Reason, Time};
+use crate::{Nf, Reason, Time};
 
 /// Of how many batches of a node the time of one is taken: two looks at a clock cost some 50 ns, so less than 1 ns a
 /// batch.
@@ -45,7 +45,8 @@ impl NodeCounters {
         self.sampled_ps = self.sampled_ps.saturating_add(time_ps);
     }
 
-    pub(crate) fn report(&self, name: &str, own: &'static [&'static str]) -> NodeReport {
+    pub(crate) fn report(&self, name: &str, nf: &dyn Nf) -> NodeReport {
+        let own = nf.drop_reasons();
         let drops = (0u8..=255).filter_map(|reason| {
             let count = self.drops[usize::from(reason)];
             (count > 0).then(|| DropCount { reason: Reason(reason).name(own), count })
@@ -60,6 +61,7 @@ impl NodeCounters {
             sampled_packets: self.sampled_packets,
             sampled_ps: self.sampled_ps,
             drops: drops.collect(),
+            counters: nf.counters(),
         }
     }
 }
@@ -85,6 +87,8 @@ pub struct NodeReport {
     pub sampled_ps: Time,
     /// Packets it dropped, by reason.
     pub drops: Vec<DropCount>,
+    /// What the function counts itself ([`Nf::counters`]).
+    pub counters: Vec<(String, u64)>,
 }
 
 /// How many packets were dropped for one reason.

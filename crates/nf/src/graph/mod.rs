@@ -7,8 +7,9 @@ pub(crate) mod build;
 pub(crate) mod counters;
 pub(crate) mod crash;
 mod edge;
+pub(crate) mod error;
 pub(crate) mod timers;
-mod wiring;
+pub(crate) mod wiring;
 
 use fastrand::Rng;
 
@@ -27,6 +28,7 @@ macro_rules! context {
             node: $index,
             input: $input,
             ports: &$core.ports,
+            interfaces: &$node.interfaces,
             allocator: $core.allocator.as_ref(),
             timers: &mut $core.timers,
             rng: &mut $node.rng,
@@ -64,6 +66,8 @@ pub(crate) struct Node {
     pub(crate) maker: Option<Maker>,
     pub(crate) started: bool,
     pub(crate) rng: Rng,
+    /// For each input and output of the same number, the port that they stand at.
+    pub(crate) interfaces: Vec<Option<usize>>,
     pub(crate) inputs: Vec<Vec<Packet>>,
     pub(crate) outputs: Vec<Option<Target>>,
     pub(crate) counters: NodeCounters,
@@ -129,7 +133,7 @@ impl Graph {
 
     /// What each node did, in the order in which packets pass them.
     pub fn nodes(&self) -> Vec<NodeReport> {
-        self.nodes.iter().map(|node| node.counters.report(&node.name, node.nf.drop_reasons())).collect()
+        self.nodes.iter().map(|node| node.counters.report(&node.name, node.nf.as_ref())).collect()
     }
 
     /// How many packets of the worker's pool are alive.

@@ -1,12 +1,15 @@
 //! The functions by name: what `rackless nf run` can run.
 
+mod error;
+mod make;
+
 use ipnet::IpNet;
 use rackless_nf::{Nf, PortInfo};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
-use crate::router::config::{InterfaceConfig, RouterConfig};
-use crate::{Forward, MacSwap, Nat, Router, RouterError, Shaper};
+pub use error::Error;
 
 /// What a function is made of.
 ///
@@ -16,19 +19,26 @@ use crate::{Forward, MacSwap, Nat, Router, RouterError, Shaper};
 ///
 /// let text = "rate = '10 Mbit/s'";
 /// let table: toml::Table = text.parse()?;
-/// let error = registry::build("shaper", &Setup { ports: &[], table: &table, text }).err();
-/// assert_eq!(error.map(|e| e.to_string()), Some("shaper needs two ports, and there are 0".to_owned()));
+/// let error = registry::build("nat", &Setup::alone(&[], &table, text)).err();
+/// assert_eq!(error.map(|e| e.to_string()), Some("nat needs two ports, and there are 0".to_owned()));
 /// # Ok::<(), toml::de::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Setup<'a> {
-    /// The ports, in the order of the node's inputs and outputs.
-    pub ports: &'a [PortSetup],
+    /// The ports at which the node stands, in the order of its inputs and outputs: input `i` comes from this port and
+    /// output `i` leads to it, perhaps through nodes with a single input. `None` for what is wired otherwise.
+    pub ports: Vec<Option<PortSetup>>,
+    /// How many inputs are wired.
+    pub inputs: usize,
+    /// How many outputs are wired.
+    pub outputs: usize,
     /// The function's own keys.
     pub table: &'a toml::Table,
-    /// The text of the file that `table` was read from, so that mistakes are told with their line; other keys in it
-    /// are of no matter. Empty when there is none.
+    /// The text that `table` was read from, so that mistakes are told with their line; other keys in it are of no
+    /// matter. Empty when there is none.
     pub text: &'a str,
+    /// The names of the tables in `text` that lead to the function's own; none when its keys stand at the top.
+    pub within: &'a [&'a str],
 }
 
 /// A port of the function.
@@ -38,49 +48,6 @@ pub struct PortSetup {
     pub info: PortInfo,
     /// The addresses that belong to it.
     pub addresses: Vec<IpNet>,
-}
-
-/// Why a function cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// No function has the name.
-    #[error("no network function '{name}'; there are: {known}")]
-    Unknown {
-        /// The name.
-        name: String,
-        /// The names that exist.
-        known: String,
-    },
-    /// The function's keys are wrong.
-    #[error("cannot read the settings of {function}")]
-    Settings {
-        /// The function's name.
-        function: &'static str,
-        /// What is wrong, and where if the text is known.
-        source: Box<toml::de::Error>,
-    },
-    /// The function needs other ports.
-    #[error("{function} needs {needed}, and there are {given}")]
-    Ports {
-        /// The function's name.
-        function: &'static str,
-        /// What it needs.
-        needed: &'static str,
-        /// How many there are.
-        given: usize,
-    },
-    /// The router's addresses and routes contradict each other.
-    #[error("cannot set up the router")]
-    Router(#[from] RouterError),
-    /// The NAT gives out no port.
-    #[error("nat: first_port {first} is greater than last_port {last}")]
-    NatPorts {
-        /// The first port.
-        first: u16,
-        /// The last port.
-        last: u16,
-    },
 }
 
 /// A function of the library.
@@ -94,16 +61,37 @@ pub struct Function {
 }
 
 /// All functions.
-pub const FUNCTIONS: [Function; 5] = [
+pub static FUNCTIONS: [Function; 10] = [
     Function {
         name: "router",
         about: "routes IPv6 and IPv4; each route uses its first live next hop",
-        build: router,
+        build: make::router,
     },
-    Function { name: "nat", about: "hides IPv4 hosts on the first port behind one address", build: nat },
-    Function { name: "shaper", about: "joins two ports at a rate, with a queue", build: shaper },
-    Function { name: "macswap", about: "sends every frame back, MAC addresses swapped", build: macswap },
-    Function { name: "forward", about: "joins ports in pairs, unchanged", build: forward },
+    Function {
+        name: "nat",
+        about: "hides IPv4 hosts on the first port behind one address",
+        build: make::nat,
+    },
+    Function { name: "shaper", about: "joins two ports at a rate, with a queue", build: make::shaper },
+    Function {
+        name: "macswap",
+        about: "sends every frame back, MAC addresses swapped",
+        build: make::macswap,
+    },
+    Function { name: "forward", about: "joins ports in pairs, unchanged", build: make::forward },
+    Function {
+        name: "classify",
+        about: "an output for each filter, and one for the rest",
+        build: make::classify,
+    },
+    Function {
+        name: "split",
+        about: "shares packets out over outputs, by flow or by turn",
+        build: make::split,
+    },
+    Function { name: "tee", about: "a copy to each output", build: make::tee },
+    Function { name: "counter", about: "passes on, and counts packets and bytes", build: make::counter },
+    Function { name: "sink", about: "drops, for a reason of its own", build: make::sink },
 ];
 
 /// Makes the function with this name.
@@ -111,12 +99,25 @@ pub const FUNCTIONS: [Function; 5] = [
 /// # Errors
 /// Any [`Error`].
 pub fn build(name: &str, setup: &Setup<'_>) -> Result<Box<dyn Nf>, Error> {
-    let unknown = || Error::Unknown {
-        name: name.to_owned(),
-        known: FUNCTIONS.map(|function| function.name).join(", "),
-    };
-    let function = FUNCTIONS.iter().find(|function| function.name == name).ok_or_else(unknown)?;
-    (function.build)(setup)
+    (find(name)?.build)(setup)
+}
+
+/// The function with this name.
+///
+/// # Errors
+/// [`Error::Unknown`]
+pub fn find(name: &str) -> Result<&'static Function, Error> {
+    let known = || FUNCTIONS.each_ref().map(|function| function.name).join(", ");
+    let unknown = || Error::Unknown { name: name.to_owned(), known: known() };
+    FUNCTIONS.iter().find(|function| function.name == name).ok_or_else(unknown)
+}
+
+impl<'a> Setup<'a> {
+    /// A function that stands at all these ports and nothing else: port `i` is its input and output `i`.
+    pub fn alone(ports: &[PortSetup], table: &'a toml::Table, text: &'a str) -> Self {
+        let (inputs, outputs) = (ports.len(), ports.len());
+        Self { ports: ports.iter().cloned().map(Some).collect(), inputs, outputs, table, text, within: &[] }
+    }
 }
 
 impl Setup<'_> {
@@ -129,12 +130,19 @@ impl Setup<'_> {
 
     /// Reads the keys from the text, for its positions.
     fn settings_from_text<T: DeserializeOwned>(&self) -> Result<T, toml::de::Error> {
-        let mut document = toml::de::DeTable::parse(self.text)?;
+        let mut document = DeTable::parse(self.text)?;
+        for table in self.within {
+            let inner = match document.get_mut().get_mut(*table).map(Spanned::get_mut) {
+                Some(DeValue::Table(inner)) => std::mem::take(inner),
+                _ => DeTable::new(),
+            };
+            *document.get_mut() = inner;
+        }
         let keys = std::mem::take(document.get_mut());
         let own = keys.into_iter().filter(|(key, _)| self.table.contains_key(key.get_ref().as_ref()));
         *document.get_mut() = own.collect();
         T::deserialize(toml::de::Deserializer::from(document)).map_err(|mut error| {
-            error.set_input(Some(self.text));
+            error.set_input(Some(self.text).filter(|_| self.within.is_empty()));
             error
         })
     }
@@ -145,51 +153,11 @@ impl Setup<'_> {
         needed: &'static str,
         ok: fn(usize) -> bool,
     ) -> Result<(), Error> {
-        match self.ports.len() {
+        match self.inputs.max(self.outputs) {
             given if ok(given) => Ok(()),
             given => Err(Error::Ports { function, needed, given }),
         }
     }
-}
-
-fn router(setup: &Setup<'_>) -> Result<Box<dyn Nf>, Error> {
-    let interface = |port: &PortSetup| InterfaceConfig {
-        name: port.info.name.clone(),
-        addresses: port.addresses.clone(),
-    };
-    let interfaces = setup.ports.iter().map(interface).collect();
-    let config = RouterConfig { interfaces, file: setup.settings("router")? };
-    Ok(Box::new(Router::new(config)?))
-}
-
-fn nat(setup: &Setup<'_>) -> Result<Box<dyn Nf>, Error> {
-    setup.ports("nat", "two ports", |given| given == 2)?;
-    let config: crate::NatConfig = setup.settings("nat")?;
-    if config.first_port > config.last_port {
-        return Err(Error::NatPorts { first: config.first_port, last: config.last_port });
-    }
-    Ok(Box::new(Nat::new(config)))
-}
-
-fn shaper(setup: &Setup<'_>) -> Result<Box<dyn Nf>, Error> {
-    setup.ports("shaper", "two ports", |given| given == 2)?;
-    Ok(Box::new(Shaper::new(setup.settings("shaper")?)))
-}
-
-/// The settings of a function that has none.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoSettings {}
-
-fn macswap(setup: &Setup<'_>) -> Result<Box<dyn Nf>, Error> {
-    let NoSettings {} = setup.settings("macswap")?;
-    Ok(Box::new(MacSwap))
-}
-
-fn forward(setup: &Setup<'_>) -> Result<Box<dyn Nf>, Error> {
-    setup.ports("forward", "an even number of ports", |given| given % 2 == 0)?;
-    let NoSettings {} = setup.settings("forward")?;
-    Ok(Box::new(Forward))
 }
 
 #[cfg(test)]
@@ -212,7 +180,7 @@ mod tests {
         let ports = [port("a", &["fd00:a::fe/64"]), port("b", &["fd00:b::fe/64"])];
         let mut table: toml::Table = text.parse().unwrap();
         table.remove("nf");
-        build(name, &Setup { ports: &ports, table: &table, text })
+        build(name, &Setup::alone(&ports, &table, text))
     }
 
     #[test]
@@ -223,11 +191,16 @@ mod tests {
             ("shaper", "rate = '1 Mbit/s'"),
             ("macswap", "nf = 'macswap'"),
             ("forward", ""),
+            ("classify", "filters = ['arp', 'tcp port 80']"),
+            ("split", "by = 'turn'"),
+            ("tee", ""),
+            ("counter", ""),
+            ("sink", "reason = 'blocked'"),
         ] {
             assert!(try_build(name, text).is_ok(), "{name}");
         }
         let error = try_build("firewall", "").err().unwrap().to_string();
-        assert_eq!(error, "no network function 'firewall'; there are: router, nat, shaper, macswap, forward");
+        assert!(error.starts_with("no network function 'firewall'; there are: router, nat, "), "{error}");
     }
 
     #[test]
@@ -243,6 +216,8 @@ mod tests {
         assert!(missing.contains("missing field `rate`"), "{missing}");
         let wrong = source("shaper", "rate = '1 Mbyte'");
         assert!(wrong.contains("line 1"), "{wrong}");
+        let filter = source("classify", "\nfilters = ['tcp', 'tcp prot 80']");
+        assert!(filter.contains("line 2") && filter.contains("'tcp prot 80': unexpected 'prot'"), "{filter}");
         let route = source("router", "[[route]]\nprefix = '::/0'\nvia = ['fd00:c::1']");
         assert!(route.starts_with("route ::/0: next hop fd00:c::1 is on no connected network"), "{route}");
     }
@@ -250,7 +225,7 @@ mod tests {
     #[test]
     fn without_the_text_mistakes_are_told_all_the_same() {
         let table: toml::Table = "speed = 1".parse().unwrap();
-        let error = build("macswap", &Setup { ports: &[], table: &table, text: "" }).err().unwrap();
+        let error = build("macswap", &Setup::alone(&[], &table, "")).err().unwrap();
         assert!(error.source().is_some_and(|source| source.to_string().contains("speed")));
     }
 }
