@@ -159,21 +159,18 @@ impl Description {
 }
 
 impl NodeText {
-    /// Makes the node's function.
+    /// Makes the node's function; of the ports, it is told those that it stands at.
     fn make(&self, wiring: &Wiring, ports: &[PortSetup]) -> Result<Box<dyn Nf>, registry::Error> {
-        let within: Vec<&str> = self.within.iter().map(String::as_str).collect();
-        registry::build(&self.function, &self.setup(wiring, ports, &within))
-    }
-
-    /// What the node's function is told: of the ports, those that it stands at.
-    fn setup<'a>(&'a self, wiring: &Wiring, ports: &[PortSetup], within: &'a [&'a str]) -> Setup<'a> {
         let (inputs, outputs) = (wiring.inputs(&self.name), wiring.outputs(&self.name));
         let port = |number: usize| {
             let name = wiring.interface(&self.name, u8::try_from(number).ok()?)?;
             ports.iter().find(|port| port.info.name == name).cloned()
         };
         let ports = (0..inputs.max(outputs)).map(port).collect();
-        Setup { ports, inputs, outputs, table: &self.table, text: &self.text, within }
+        let within: Vec<&str> = self.within.iter().map(String::as_str).collect();
+        let (table, text) = (&self.table, self.text.as_str());
+        let setup = Setup { ports, inputs, outputs, table, text, within: &within };
+        registry::build(&self.function, &setup)
     }
 
     /// The error of this node, with the line of the key that is wrong, if one is.

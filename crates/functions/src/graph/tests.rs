@@ -42,9 +42,13 @@ fn ports(names: &[&str]) -> Vec<PortSetup> {
 }
 
 fn from_toml(text: &str) -> Result<Option<Description>, Error> {
+    from_toml_named(text, "nf.toml")
+}
+
+fn from_toml_named(text: &str, file: &str) -> Result<Option<Description>, Error> {
     let mut own: toml::Table = text.parse().unwrap_or_default();
     own.remove("seed");
-    Description::from_toml(text, &own, "nf.toml")
+    Description::from_toml(text, &own, file)
 }
 
 /// The error and its causes.
@@ -184,7 +188,9 @@ fn mistakes_of_the_form_like_clicks_are_told_with_their_line() {
 proptest::proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "[a-c:;()\\[\\]{}\"'/*#=,> \n.0é-]{0,60}") {
-        let _ = Description::from_click(&text, "nf.click");
-        let _ = from_toml(&text);
+        for read in [Description::from_click(&text, "nf").map(Some), from_toml_named(&text, "nf")] {
+            let placed = read.map_or_else(|error| error.to_string().starts_with("nf:"), |_| true);
+            proptest::prop_assert!(placed, "a mistake without its line");
+        }
     }
 }
