@@ -70,7 +70,8 @@ impl From<rackless_net::Error> for Failure {
 
 impl From<rackless_runtime::Error> for Failure {
     fn from(error: rackless_runtime::Error) -> Self {
-        Self::cannot(rackless_runtime::chain(&error))
+        let code = if error.is_failure() { FAILED } else { CANNOT };
+        Self { message: rackless_runtime::chain(&error), hint: None, code, rendered: false }
     }
 }
 

@@ -31,8 +31,10 @@ pub(crate) fn build(setup: &Setup) -> Result<GraphBuilder, Error> {
         return Ok(graph.build(&ports)?);
     }
     let name = setup.function().ok_or(Error::Unnamed)?;
-    let setup = registry::Setup::alone(&ports, setup.table(), setup.text());
-    Ok(GraphBuilder::new().boxed_node(name, registry::build(name, &setup)?))
+    let (kind, table, text) = (name.to_owned(), setup.table().clone(), setup.text().to_owned());
+    let make = move || registry::build(&kind, &registry::Setup::alone(&ports, &table, &text));
+    let graph = GraphBuilder::new().boxed_node(name, make()?);
+    Ok(graph.remade_by(name, move || make().ok()))
 }
 
 /// How a graph is drawn.

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rackless_packet::MacAddr;
 use rackless_packet::checksum::{self, Verdict};
+use rackless_packet::{MacAddr, dissect};
 
 use crate::{
-    Allocator, Graph, GraphBuilder, GraphError, NodeReport, Packet, Pool, Port, PortInfo, PortStats, Time,
+    Allocator, Crash, Graph, GraphBuilder, GraphError, NodeReport, Packet, Pool, Port, PortInfo, PortStats,
+    Time,
 };
 
 /// A port in memory: what is put into it is received, what is sent can be taken out.
@@ -93,9 +94,9 @@ impl Port for MemoryPort {
 
 /// A graph between ports in memory, in virtual time.
 ///
-/// After every step it checks what must hold for any network function and panics otherwise: received + generated =
-/// sent + drops + held at every node; no buffer alive but the held ones; as long as every frame sent in had
-/// correct checksums, so has every frame that comes out.
+/// After every step it checks what must hold for any network function and panics otherwise: no node has panicked, or the
+/// packet that made it is shown; received + generated = sent + drops + held at every node; no buffer alive but the held
+/// ones; as long as every frame sent in had correct checksums, so has every frame that comes out.
 ///
 /// Ports have the MAC addresses `02:00:00:00:00:01`, `…:02` and so on, in the order of their names.
 pub struct Harness {
@@ -197,6 +198,9 @@ impl Harness {
 
     fn turn(&mut self) {
         while self.graph.turn(&mut self.ports, self.now).received > 0 {}
+        if let Some(crash) = self.graph.take_crashes().first() {
+            panic!("{}", told(crash));
+        }
         self.check();
     }
 
@@ -224,6 +228,14 @@ impl Harness {
             }
         }
     }
+}
+
+/// All that is needed to see a panic again.
+fn told(crash: &Crash) -> String {
+    let told = format!("{crash}\nseed {}, time {} ps", crash.seed, crash.time);
+    let Some(frame) = crash.culprit.and_then(|culprit| crash.frames.get(culprit)) else { return told };
+    let (detail, hexdump) = (dissect::detail(&frame.data), dissect::hexdump(&frame.data));
+    format!("{told}, port {}\n{detail}{hexdump}", frame.port)
 }
 
 #[cfg(test)]
@@ -287,6 +299,15 @@ mod tests {
             fn hold(&mut self, _: Packet, _: u32, _: &mut Context<'_>) {}
         }
         Harness::new(GraphBuilder::new().node("forgets", Forgets), &["a"]).unwrap().send("a", b"x");
+    }
+
+    #[test]
+    #[should_panic(expected = "node 'fragile' panicked at a batch, packet 1 of 1: index out of bounds: \
+                               the len is 3 but the index is 5\nseed 7, time 0 ps, port 1\n")]
+    fn a_panic_is_told_with_its_packet_and_the_seed() {
+        let fragile = |packet: &mut Packet, _: &mut Context<'_>| Ok(Verdict::Out(packet.data()[5]));
+        let graph = GraphBuilder::new().node("fragile", fragile);
+        Harness::with_seed(graph, &["a", "b"], 7).unwrap().send("b", b"abc");
     }
 
     #[test]

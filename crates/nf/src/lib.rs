@@ -58,6 +58,7 @@ pub use buffer::Packet;
 pub use context::Context;
 pub use graph::build::GraphBuilder;
 pub use graph::counters::{DropCount, NodeReport};
+pub use graph::crash::{Call, Crash, CrashFrame};
 pub use graph::error::{Error as GraphError, Mistake, Origin};
 pub use graph::wiring::Wiring;
 pub use graph::{EdgeReport, Graph, Turn};

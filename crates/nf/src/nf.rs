@@ -21,6 +21,9 @@ pub type Outcome = Result<Verdict, Reason>;
 /// ([`Context::emit`], [`Context::drop_packet`]). So at any time, per graph and per node:
 /// received + generated = sent + drops + held.
 ///
+/// A function that panics is thrown away with all it holds, and its packets are dropped by [`Reason::PANIC`]; other
+/// nodes go on ([`Graph::take_crashes`](crate::Graph::take_crashes)).
+///
 /// # Examples
 /// ```
 /// use rackless_nf::{Context, Nf, Outcome, Packet, Verdict};
@@ -42,7 +45,8 @@ pub trait Nf: Send {
     /// The reason to drop it. The graph counts it under this node and gives the buffer back.
     fn packet(&mut self, packet: &mut Packet, cx: &mut Context<'_>) -> Outcome;
 
-    /// Looks at a batch that came by one input: writes the outcome of `packets[i]` to `outcomes[i]`.
+    /// Looks at a batch that came by one input: writes the outcome of `packets[i]` to `outcomes[i]`, in this order. A
+    /// packet without an outcome is dropped, by [`Reason::NO_OUTCOME`].
     ///
     /// The default is the loop over [`Nf::packet`], compiled inside the function, so that the graph's one dynamic
     /// call is per batch.

@@ -76,6 +76,10 @@ framework_reasons! {
     NOT_IP = 23, "not IP";
     /// A packet was to be taken out of a tunnel and is in none that is known.
     NOT_TUNNELLED = 24, "in no tunnel";
+    /// The function panicked with the packet in its hands, or before.
+    PANIC = 25, "panic";
+    /// The function was given the packet in a batch and did not say what becomes of it.
+    NO_OUTCOME = 26, "no outcome";
 }
 
 impl Reason {

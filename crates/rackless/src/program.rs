@@ -55,7 +55,7 @@ impl Run {
 
 /// The body of `main` of a network function's program; [`main!`](crate::main) calls it.
 ///
-/// Exit codes: 0 done, 2 wrong use or cannot run.
+/// Exit codes: 0 done, 1 the function panicked, 2 wrong use or cannot run.
 pub fn run_main<B, E>(module: &'static str, build: B) -> ExitCode
 where
     B: FnOnce(&Setup) -> Result<GraphBuilder, E>,
@@ -71,7 +71,7 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", chain(&error));
-            ExitCode::from(2)
+            ExitCode::from(if error.is_failure() { 1 } else { 2 })
         }
     }
 }

@@ -7,6 +7,9 @@
 //! idle = "park"               # or "spin": what the worker does when there is nothing to do
 //! seed = 7                    # of the nodes' random numbers; default 0
 //! control = "/tmp/nf.sock"    # default in a lab: /run/rackless-nf.sock of the node
+//! metrics = "127.0.0.1:9900"  # serves counters to Prometheus, as http://127.0.0.1:9900/metrics; default: not
+//! on_panic = "end"            # or "restart": what a panic of a node does to the function
+//! crash = "/tmp"              # folder for the frames of a panic; default in a lab: /run of the node, else here
 //!
 //! [pool]
 //! count = 8192                # buffers
@@ -25,6 +28,7 @@
 //! A file whose name ends in `.click` has no keys: it is a graph's text ([`Setup::click`](crate::Setup::click)), and the
 //! ports come from the command line or the lab.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -51,6 +55,13 @@ pub struct Config {
     pub seed: u64,
     /// Path of the control socket.
     pub control: Option<PathBuf>,
+    /// Where counters are served to Prometheus.
+    pub metrics: Option<SocketAddr>,
+    /// What a panic of a node does to the function.
+    #[serde(default)]
+    pub on_panic: OnPanic,
+    /// Folder for the frames at which a node panicked.
+    pub crash: Option<PathBuf>,
     /// The packet buffers.
     #[serde(default)]
     pub pool: PoolConfig,
@@ -83,6 +94,17 @@ pub enum Idle {
     Park,
     /// Polls without pause: the lowest latency, a whole core.
     Spin,
+}
+
+/// What a panic of a node does to the function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnPanic {
+    /// Ends it, with an error that names node and reason.
+    #[default]
+    End,
+    /// Makes the node anew; what it held is dropped.
+    Restart,
 }
 
 /// The packet buffers.
@@ -155,8 +177,10 @@ pub(crate) struct File {
 
 impl File {
     /// The runtime's keys; a test compares them with [`Config`].
-    const KEYS: [&str; 10] =
-        ["nf", "name", "driver", "core", "idle", "seed", "control", "pool", "ports", "dpdk"];
+    const KEYS: [&str; 13] = [
+        "nf", "name", "driver", "core", "idle", "seed", "control", "metrics", "on_panic", "crash", "pool",
+        "ports", "dpdk",
+    ];
 
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let text =
@@ -225,6 +249,8 @@ mod tests {
             driver: Some(Driver::Dpdk),
             core: Some(0),
             control: Some(PathBuf::new()),
+            metrics: Some(([0, 0, 0, 0], 0).into()),
+            crash: Some(PathBuf::new()),
             ports: vec![],
             ..Config::default()
         };

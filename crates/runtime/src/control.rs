@@ -1,7 +1,7 @@
 //! The control socket: one JSON request a line, one JSON answer a line.
 //!
-//! `{"get": "counters"}` answers with a [`Report`]; `{"stop": true}` ends the function gracefully and answers with
-//! its last report.
+//! `{"get": "counters"}` answers with a [`Report`]; `{"get": "prometheus"}` with `{"prometheus": TEXT}`, the same for
+//! Prometheus; `{"stop": true}` ends the function gracefully and answers with its last report.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Report};
+use crate::{Error, Report, prometheus};
 
 /// What a client asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -29,6 +30,8 @@ pub enum Request {
 pub enum Subject {
     /// The counters of nodes and ports.
     Counters,
+    /// The same, in Prometheus' text format.
+    Prometheus,
 }
 
 /// A request on its way to the worker, with the way back.
@@ -37,9 +40,14 @@ pub(crate) struct Call {
     pub(crate) answer: Sender<Report>,
 }
 
+/// The way to the worker, for other threads.
+pub(crate) struct Caller {
+    calls: Sender<Call>,
+    waker: UnixStream,
+}
+
 /// The listening side, in a thread of its own. The socket's file goes when this is dropped.
 pub(crate) struct Server {
-    pub(crate) calls: Receiver<Call>,
     path: PathBuf,
 }
 
@@ -47,24 +55,42 @@ pub(crate) struct Server {
 /// than this is better reported than waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+impl Caller {
+    /// The way to whoever has the other value; each call makes `waker` readable at its other end.
+    pub(crate) fn new(waker: UnixStream) -> (Self, Receiver<Call>) {
+        let (calls, receiver) = channel();
+        (Self { calls, waker }, receiver)
+    }
+
+    pub(crate) fn try_clone(&self) -> std::io::Result<Self> {
+        Ok(Self { calls: self.calls.clone(), waker: self.waker.try_clone()? })
+    }
+
+    /// Asks the worker; `None` when it does not answer.
+    pub(crate) fn report(&mut self, request: Request) -> Option<Report> {
+        let (answer, receiver) = channel();
+        self.calls.send(Call { request, answer }).ok()?;
+        self.waker.write_all(&[0]).ok()?;
+        receiver.recv_timeout(PATIENCE).ok()
+    }
+}
+
 impl Server {
-    /// Listens on `path`; each call makes `waker` readable at its other end.
-    pub(crate) fn start(path: &Path, waker: UnixStream) -> Result<Self, Error> {
+    /// Listens on `path`.
+    pub(crate) fn start(path: &Path, caller: Caller) -> Result<Self, Error> {
         let control = |source| Error::Control { path: path.to_owned(), source };
         remove_stale(path).map_err(control)?;
         let listener = UnixListener::bind(path).map_err(control)?;
-        let (calls, receiver) = channel();
         let serve = move || {
             for stream in listener.incoming().flatten() {
-                let (Ok(waker), calls) = (waker.try_clone(), calls.clone()) else { continue };
+                let Ok(caller) = caller.try_clone() else { continue };
                 // A thread a client: there are few, and a slow one must not hold up the others.
-                let _ =
-                    std::thread::Builder::new().name("control".into()).spawn(|| serve(stream, calls, waker));
+                let _ = std::thread::Builder::new().name("control".into()).spawn(|| serve(stream, caller));
             }
         };
         let spawn = std::thread::Builder::new().name("control".into()).spawn(serve);
         spawn.map_err(|source| Error::System { what: "start the control thread", source })?;
-        Ok(Self { calls: receiver, path: path.to_owned() })
+        Ok(Self { path: path.to_owned() })
     }
 }
 
@@ -83,12 +109,12 @@ fn remove_stale(path: &Path) -> std::io::Result<()> {
     }
 }
 
-fn serve(stream: UnixStream, calls: Sender<Call>, mut waker: UnixStream) {
+fn serve(stream: UnixStream, mut caller: Caller) {
     let Ok(mut writer) = stream.try_clone() else { return };
     for line in BufReader::new(stream).lines() {
         let Ok(line) = line else { return };
         let answer = match serde_json::from_str(&line) {
-            Ok(request) => ask(request, &calls, &mut waker),
+            Ok(request) => ask(request, &mut caller),
             Err(error) => serde_json::json!({ "error": error.to_string() }).to_string(),
         };
         if writeln!(writer, "{answer}").is_err() {
@@ -97,13 +123,21 @@ fn serve(stream: UnixStream, calls: Sender<Call>, mut waker: UnixStream) {
     }
 }
 
-fn ask(request: Request, calls: &Sender<Call>, waker: &mut UnixStream) -> String {
-    let (answer, receiver) = channel();
-    let sent = calls.send(Call { request, answer }).is_ok() && waker.write_all(&[0]).is_ok();
-    match receiver.recv_timeout(PATIENCE) {
-        Ok(report) if sent => serde_json::to_string(&report).unwrap_or_else(|error| error.to_string()),
-        _ => serde_json::json!({ "error": "the worker does not answer" }).to_string(),
-    }
+fn ask(request: Request, caller: &mut Caller) -> String {
+    let answer = match (caller.report(request), request) {
+        (Some(report), Request::Get(Subject::Prometheus)) => {
+            serde_json::to_string(&Exposition { prometheus: prometheus::text(&report) })
+        }
+        (Some(report), _) => serde_json::to_string(&report),
+        (None, _) => Ok(serde_json::json!({ "error": "the worker does not answer" }).to_string()),
+    };
+    answer.unwrap_or_else(|error| error.to_string())
+}
+
+/// The answer to [`Subject::Prometheus`].
+#[derive(Deserialize, Serialize)]
+struct Exposition {
+    prometheus: String,
 }
 
 /// Asks the network function that listens on `path`.
@@ -111,6 +145,18 @@ fn ask(request: Request, calls: &Sender<Call>, waker: &mut UnixStream) -> String
 /// # Errors
 /// [`Error::Control`] when nobody listens there, [`Error::Answer`] when the answer is an error.
 pub fn request(path: &Path, request: Request) -> Result<Report, Error> {
+    exchange(path, request)
+}
+
+/// Asks the network function that listens on `path` for its counters in Prometheus' text format.
+///
+/// # Errors
+/// As [`request`].
+pub fn exposition(path: &Path) -> Result<String, Error> {
+    exchange(path, Request::Get(Subject::Prometheus)).map(|answer: Exposition| answer.prometheus)
+}
+
+fn exchange<T: DeserializeOwned>(path: &Path, request: Request) -> Result<T, Error> {
     let control = |source| Error::Control { path: path.to_owned(), source };
     let answer = |source| Error::Answer { path: path.to_owned(), source };
     let mut stream = UnixStream::connect(path).map_err(control)?;

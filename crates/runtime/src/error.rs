@@ -81,11 +81,32 @@ pub enum Error {
     /// The graph does not fit its ports.
     #[error("the graph is wrong")]
     Graph(#[from] rackless_nf::GraphError),
+    /// A node is to be made anew after a panic, and does not say how.
+    #[error(
+        "on_panic = \"restart\": node '{0}' cannot be made anew; it is added without GraphBuilder::remade_by"
+    )]
+    NotRemade(String),
+    /// A node panicked, which is a bug of the network function.
+    #[error("{crash}{}", crate::crash::saved(file.as_deref()))]
+    Panicked {
+        /// What happened.
+        crash: Box<rackless_nf::Crash>,
+        /// Where its frames are, if there were any and they could be written.
+        file: Option<PathBuf>,
+    },
     /// The control socket cannot be made or reached.
     #[error("cannot use the control socket {path}")]
     Control {
         /// The socket.
         path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Counters cannot be served to Prometheus.
+    #[error("cannot serve metrics on {address}")]
+    Metrics {
+        /// Where.
+        address: std::net::SocketAddr,
         /// Why.
         source: std::io::Error,
     },
@@ -105,6 +126,13 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl Error {
+    /// Whether the function ran and failed, and not that it cannot run.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Panicked { .. })
+    }
 }
 
 /// The error and its causes on one line.

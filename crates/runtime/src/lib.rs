@@ -6,17 +6,21 @@
 //! - [`config`]: the configuration file.
 //! - [`Setup`]: what a function is told before it runs.
 //! - [`run`]: from arguments to the last counters.
-//! - [`Report`], [`control`]: counters, and how to ask for them.
+//! - [`Report`], [`control`], [`prometheus`]: counters, and how to ask for them.
 
 #![forbid(unsafe_code)]
 
 pub mod config;
 pub mod control;
+mod crash;
 mod error;
+mod metrics;
+pub mod prometheus;
 mod report;
 mod setup;
 mod worker;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,7 +34,8 @@ pub use report::{Counter, Drop, Node, PortReport, Report};
 pub use setup::{NodeFile, NodeInterface, PortSetup, Setup};
 
 use config::{Config, File, PortConfig};
-use control::Server;
+use control::{Caller, Server};
+use crash::Crashes;
 use worker::{Wakeup, Worker};
 
 /// What the command line of a network function says.
@@ -83,18 +88,30 @@ where
     }
     let infos = ports.iter().map(|port| port.info().clone()).collect();
     let graph = graph.build(infos, allocator, config.seed)?;
+    let crashes = Crashes::new(&name, &config, node.is_some(), &graph)?;
 
     let (wakeup, waker) = Wakeup::new()?;
+    let (caller, calls) = Caller::new(waker);
+    let metrics = config.metrics.map(|address| metrics::serve(address, &caller)).transpose()?;
     let in_lab = node.is_some().then(|| PathBuf::from(LAB_CONTROL));
-    let control = config.control.or(in_lab).map(|path| Server::start(&path, waker)).transpose()?;
+    let control = config.control.or(in_lab).map(|path| Server::start(&path, caller)).transpose()?;
     if let Some(core) = config.core {
         pin(core)?;
     }
-    let listed: Vec<String> =
-        setup.ports.iter().map(|port| format!("{} ({})", port.info.name, port.info.device)).collect();
-    eprintln!("{name}: running on {}", listed.join(", "));
-    let worker = Worker { name, graph, ports, idle: config.idle, control, wakeup, started: Instant::now() };
+    say(&setup, metrics);
+    let (idle, started) = (config.idle, Instant::now());
+    let worker = Worker { name, graph, ports, idle, crashes, calls, _control: control, wakeup, started };
     worker.run(arguments.duration)
+}
+
+/// Says that the function runs, and where.
+fn say(setup: &Setup, metrics: Option<SocketAddr>) {
+    let port = |port: &PortSetup| format!("{} ({})", port.info.name, port.info.device);
+    let listed: Vec<String> = setup.ports.iter().map(port).collect();
+    eprintln!("{}: running on {}", setup.name, listed.join(", "));
+    if let Some(address) = metrics {
+        eprintln!("{}: metrics on http://{address}/metrics", setup.name);
+    }
 }
 
 /// Open ports, and the pool for packets that the function makes.

@@ -2,12 +2,18 @@
 
 use std::fmt;
 
-use rackless_nf::{Graph, NodeReport, Port};
+use rackless_nf::{Graph, NodeReport, Port, time};
 use serde::{Deserialize, Serialize};
+
+/// The environment variable by which a program in a lab knows the lab's name.
+const LAB_VARIABLE: &str = "RACKLESS_LAB";
 
 /// The counters of a running network function.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Report {
+    /// The lab it runs in, if it runs in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lab: Option<String>,
     /// The function's name.
     pub name: String,
     /// Seconds since it started.
@@ -21,7 +27,7 @@ pub struct Report {
 }
 
 /// Counters of a node: `received + generated = sent + dropped + held`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Node {
     /// The node's name.
     pub name: String,
@@ -37,6 +43,12 @@ pub struct Node {
     pub held: u64,
     /// Batches it was called with.
     pub batches: u64,
+    /// Packets of the batches whose time was taken, every 64th.
+    #[serde(default)]
+    pub sampled_packets: u64,
+    /// Picoseconds that the node took for them.
+    #[serde(default)]
+    pub sampled_ps: u64,
     /// Drops by reason.
     pub drops: Vec<Drop>,
     /// What the function counts itself.
@@ -63,7 +75,7 @@ pub struct Drop {
 }
 
 /// Counters of a port.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct PortReport {
     /// The port's name.
     pub name: String,
@@ -77,6 +89,12 @@ pub struct PortReport {
     pub received: u64,
     /// Packets that the port took from the graph.
     pub sent: u64,
+    /// Bytes that the port received, without frame check sequences.
+    #[serde(default)]
+    pub rx_bytes: u64,
+    /// Bytes that the port sent, without frame check sequences.
+    #[serde(default)]
+    pub tx_bytes: u64,
     /// Packets dropped because the port's input is not wired.
     pub unwired: u64,
     /// Packets dropped because the port took no more.
@@ -98,6 +116,17 @@ impl Node {
     pub fn is_balanced(&self) -> bool {
         self.received + self.generated == self.sent + self.dropped + self.held
     }
+
+    /// Nanoseconds that the node takes for a packet, if that was measured.
+    pub fn ns_per_packet(&self) -> Option<f64> {
+        let ns = self.sampled_ps as f64 / time::NANOSECOND as f64;
+        (self.sampled_packets > 0).then(|| ns / self.sampled_packets as f64)
+    }
+
+    /// Packets that the node is given at once, on average; `None` before the first.
+    pub fn packets_per_batch(&self) -> Option<f64> {
+        (self.batches > 0).then(|| self.received as f64 / self.batches as f64)
+    }
 }
 
 impl From<NodeReport> for Node {
@@ -112,6 +141,8 @@ impl From<NodeReport> for Node {
             dropped,
             held: report.held,
             batches: report.batches,
+            sampled_packets: report.sampled_packets,
+            sampled_ps: report.sampled_ps,
             drops: report.drops.into_iter().map(drop).collect(),
             counters: report.counters.into_iter().map(|(name, count)| Counter { name, count }).collect(),
         }
@@ -129,6 +160,8 @@ impl Report {
                 mtu: info.mtu,
                 received: edge.received,
                 sent: edge.sent,
+                rx_bytes: stats.rx_bytes,
+                tx_bytes: stats.tx_bytes,
                 unwired: edge.unwired,
                 tx_full: edge.tx_full,
                 rx_missed: stats.rx_missed,
@@ -139,6 +172,7 @@ impl Report {
             }
         };
         Self {
+            lab: std::env::var(LAB_VARIABLE).ok(),
             name: name.to_owned(),
             uptime_s,
             buffers_in_use: graph.buffers_in_use(),
@@ -171,18 +205,46 @@ impl fmt::Display for Report {
             writeln!(f)?;
         }
         for node in &self.nodes {
-            writeln!(
-                f,
-                "  node {}: received {} + generated {} = sent {} + dropped {} + held {}",
-                node.name, node.received, node.generated, node.sent, node.dropped, node.held
-            )?;
-            for drop in &node.drops {
-                writeln!(f, "    {:>8} dropped: {}", drop.count, drop.reason)?;
-            }
-            for counter in &node.counters {
-                writeln!(f, "    {:>8} {}", counter.count, counter.name)?;
-            }
+            node.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "  node {}: received {} + generated {} = sent {} + dropped {} + held {}",
+            self.name, self.received, self.generated, self.sent, self.dropped, self.held
+        )?;
+        if let Some(size) = self.packets_per_batch() {
+            write!(f, "    {size:.1} packets a batch")?;
+            self.ns_per_packet().map_or(Ok(()), |ns| write!(f, ", {ns:.1} ns a packet"))?;
+            writeln!(f)?;
+        }
+        for drop in &self.drops {
+            writeln!(f, "    {:>8} dropped: {}", drop.count, drop.reason)?;
+        }
+        for counter in &self.counters {
+            writeln!(f, "    {:>8} {}", counter.count, counter.name)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_shows_its_time_once_it_was_taken() {
+        let node = Node { name: "nat".to_owned(), received: 640, sent: 640, batches: 20, ..Node::default() };
+        let line = "  node nat: received 640 + generated 0 = sent 640 + dropped 0 + held 0\n";
+        assert_eq!(node.to_string(), format!("{line}    32.0 packets a batch\n"));
+        let timed = Node { sampled_packets: 32, sampled_ps: 400_000, ..node };
+        assert_eq!(timed.to_string(), format!("{line}    32.0 packets a batch, 12.5 ns a packet\n"));
+        let idle = Node { received: 0, sent: 0, batches: 0, ..Node::default() };
+        assert_eq!(idle.to_string().lines().count(), 1);
     }
 }

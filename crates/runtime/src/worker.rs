@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -12,6 +13,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::config::Idle;
 use crate::control::{Call, Request, Server};
+use crate::crash::Crashes;
 use crate::{Error, Report};
 
 /// A graph, its ports, and what wakes it.
@@ -20,7 +22,10 @@ pub(crate) struct Worker {
     pub(crate) graph: Graph,
     pub(crate) ports: Vec<Box<dyn Port>>,
     pub(crate) idle: Idle,
-    pub(crate) control: Option<Server>,
+    pub(crate) crashes: Crashes,
+    pub(crate) calls: Receiver<Call>,
+    /// Kept so that its socket goes with the worker.
+    pub(crate) _control: Option<Server>,
     /// Readable when a control request or a signal waits.
     pub(crate) wakeup: Wakeup,
     pub(crate) started: Instant,
@@ -74,11 +79,16 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 impl Worker {
     /// Runs until a signal or a control request ends it, or `duration` is over, and gives the last counters.
     pub(crate) fn run(mut self, duration: Option<Duration>) -> Result<Report, Error> {
+        let started = self.started;
+        self.graph.sample_by(move || since(started));
         let mut empty = 0u32;
         let mut turns = 0u32;
         loop {
             let now = self.now();
             let turn = self.graph.turn(&mut self.ports, now);
+            for crash in self.graph.take_crashes() {
+                self.crashes.face(crash, &mut self.graph)?;
+            }
             turns = turns.wrapping_add(1);
             empty = if turn.received + turn.sent > 0 { 0 } else { empty.saturating_add(1) };
             if empty > 0 && self.idle == Idle::Park {
@@ -118,7 +128,7 @@ impl Worker {
     /// Answers the control requests that wait; whether one asked to stop.
     fn answer(&mut self) -> bool {
         self.wakeup.drain_calls();
-        let calls: Vec<Call> = self.control.iter().flat_map(|server| server.calls.try_iter()).collect();
+        let calls: Vec<Call> = self.calls.try_iter().collect();
         for call in &calls {
             // The client may be gone; that is its affair.
             let _ = call.answer.send(self.report());
@@ -136,6 +146,10 @@ impl Worker {
     }
 
     fn now(&self) -> Time {
-        self.started.elapsed().as_nanos() as Time * time::NANOSECOND
+        since(self.started)
     }
+}
+
+fn since(started: Instant) -> Time {
+    started.elapsed().as_nanos() as Time * time::NANOSECOND
 }

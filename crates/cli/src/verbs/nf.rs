@@ -32,10 +32,12 @@ Examples:
   rackless nf show router1
   rackless nf show router1 --lab demo --json
   rackless nf show --socket /tmp/nf.sock
+  rackless nf show router1 --prometheus
 
-With --json: {name, uptime_s, buffers_in_use, nodes: [{name, received, generated, sent, dropped, held, batches, drops:
-[{reason, count}], counters: [{name, count}]}], ports: [{name, device, mac, mtu, received, sent, …}]}; for each node
-received + generated = sent + dropped + held.")]
+With --json: {lab, name, uptime_s, buffers_in_use, nodes: [{name, received, generated, sent, dropped, held, batches,
+sampled_packets, sampled_ps, drops: [{reason, count}], counters: [{name, count}]}], ports: [{name, device, mac, mtu,
+received, sent, …}]}; for each node received + generated = sent + dropped + held, and sampled_ps / sampled_packets is
+what a packet takes.")]
     Show(Show),
     /// Draw the graph of functions that a configuration describes; no port is opened
     #[command(after_help = "\
@@ -72,6 +74,9 @@ pub(crate) struct Show {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Print Prometheus' text format
+    #[arg(long, conflicts_with = "json")]
+    prometheus: bool,
 }
 
 pub(crate) fn run(verb: Verb) -> Result<ExitCode, Failure> {
@@ -98,22 +103,50 @@ impl Graph {
 impl Show {
     fn run(self) -> Result<ExitCode, Failure> {
         if let Some(socket) = &self.socket {
-            return show(socket, self.json);
+            return self.print(socket);
         }
         let here = std::env::var("RACKLESS_NODE").ok();
         if here.is_some() && self.lab.is_none() && (self.node.is_none() || self.node == here) {
-            return show(Path::new(LAB_CONTROL), self.json);
+            return self.print(Path::new(LAB_CONTROL));
         }
         let mut client = Client::connect(self.lab.as_deref())?;
-        let node = match self.node {
-            Some(node) => node,
+        let node = match &self.node {
+            Some(node) => node.clone(),
             None => only_function(&client.status()?)?,
         };
         let program = std::env::current_exe().map_err(Failure::io("find this program"))?;
         let mut argv = vec![program.to_string_lossy().into_owned()];
         argv.extend(["nf", "show"].map(str::to_owned));
         argv.extend(self.json.then(|| "--json".to_owned()));
+        argv.extend(self.prometheus.then(|| "--prometheus".to_owned()));
         exec::run_here(client, exec::request(node, argv)?)
+    }
+
+    /// Asks on a control socket, and prints the answer as it is wanted.
+    fn print(&self, socket: &Path) -> Result<ExitCode, Failure> {
+        if self.prometheus {
+            output::line(control::exposition(socket).map_err(no_answer)?.trim_end())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let report = control::request(socket, Request::Get(Subject::Counters)).map_err(no_answer)?;
+        if self.json {
+            output::json(&report)?;
+        } else {
+            output::line(report.to_string().trim_end())?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn no_answer(error: rackless_runtime::Error) -> Failure {
+    match error {
+        rackless_runtime::Error::Control { .. } => {
+            let hint =
+                "it may not have started yet, or have ended: 'rackless ps' and 'rackless logs NODE' tell";
+            Failure::cannot(format!("no network function answers: {}", rackless_runtime::chain(&error)))
+                .hint(hint)
+        }
+        error => error.into(),
     }
 }
 
@@ -125,23 +158,4 @@ fn only_function(lab: &Status) -> Result<String, Failure> {
         [] => Err(Failure::cannot(format!("lab {} has no network function", lab.lab))),
         many => Err(Failure::cannot("no node named").hint(format!("there are: {}", many.join(", ")))),
     }
-}
-
-fn show(socket: &Path, json: bool) -> Result<ExitCode, Failure> {
-    let answer = control::request(socket, Request::Get(Subject::Counters));
-    let report = answer.map_err(|error| match error {
-        rackless_runtime::Error::Control { .. } => {
-            let hint =
-                "it may not have started yet, or have ended: 'rackless ps' and 'rackless logs NODE' tell";
-            Failure::cannot(format!("no network function answers: {}", rackless_runtime::chain(&error)))
-                .hint(hint)
-        }
-        error => error.into(),
-    })?;
-    if json {
-        output::json(&report)?;
-    } else {
-        output::line(report.to_string().trim_end())?;
-    }
-    Ok(ExitCode::SUCCESS)
 }

@@ -40,6 +40,9 @@ fn the_counters_of_a_function_are_shown_from_inside_and_outside() {
     for args in [&["nf", "show"][..], &["exec", "middle", "--", "rackless", "nf", "show"]] {
         assert!(home.ok(args).starts_with("middle: up "), "{args:?}");
     }
+    let exposition = home.ok(&["nf", "show", "middle", "--prometheus"]);
+    let labels = r#"{lab="lab",node="middle",nf="forward"} "#;
+    assert!(exposition.contains(&format!("\nrackless_nf_packets_total{labels}")), "{exposition}");
     assert!(home.fails(2, &["nf", "show", "h1"]).contains("no network function answers"));
     home.ok(&["down"]);
 }
@@ -102,6 +105,19 @@ fn an_unknown_function_is_refused_with_the_names_of_all() {
     let config = home.lab("nf.toml", "");
     let message = home.fails(2, &["nf", "run", &config, "--port", "a=null:"]);
     assert!(message.contains("no key 'nf'; there are: router, "), "{message}");
+}
+
+#[test]
+fn functions_of_the_library_can_be_made_anew_after_a_panic() {
+    let home = Home::new();
+    for config in [
+        "nf = \"macswap\"\non_panic = \"restart\"\n",
+        "graph = \"rx:a -> macswap -> tx:a\"\non_panic = \"restart\"\n[node.macswap]\nnf = \"macswap\"\n",
+    ] {
+        let config = home.lab("nf.toml", config);
+        let report = home.ok(&["nf", "run", &config, "--port", "a=null:count=3", "--duration", "0"]);
+        assert!(report.contains("node macswap: received 3 "), "{report}");
+    }
 }
 
 #[test]

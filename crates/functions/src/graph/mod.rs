@@ -108,7 +108,10 @@ impl Description {
         let mut graph = GraphBuilder::new().wiring(wiring.clone());
         for node in &self.nodes {
             let nf = node.make(&wiring, ports).map_err(|source| node.wrong(source))?;
-            graph = graph.declared_node(&node.name, nf, Some(node.origin.clone()));
+            let (again, wiring, ports) = (node.clone(), wiring.clone(), ports.to_vec());
+            graph = graph
+                .declared_node(&node.name, nf, Some(node.origin.clone()))
+                .remade_by(&node.name, move || again.make(&wiring, &ports).ok());
         }
         Ok(graph)
     }

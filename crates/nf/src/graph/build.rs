@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use crate::graph::counters::NodeCounters;
+use crate::graph::crash::Maker;
 use crate::graph::error::{Error, Mistake, Origin};
 use crate::graph::timers::Timers;
 use crate::graph::wiring::{Declared, Place, Wire, Wiring};
@@ -27,6 +28,7 @@ use crate::{Allocator, Nf, PortInfo};
 #[derive(Default)]
 pub struct GraphBuilder {
     nodes: Vec<Declaration>,
+    makers: Vec<(String, Maker)>,
     wiring: Wiring,
 }
 
@@ -69,6 +71,16 @@ impl GraphBuilder {
         self
     }
 
+    /// Says how the node of this name is made anew when it has panicked ([`Graph::remake`]).
+    pub fn remade_by(
+        mut self,
+        name: &str,
+        make: impl FnMut() -> Option<Box<dyn Nf>> + Send + 'static,
+    ) -> Self {
+        self.makers.push((name.to_owned(), Box::new(make)));
+        self
+    }
+
     /// Adds wiring in text form: `rx:lan -> [0]nat[1] -> tx:wan`, statements separated by `;` or line ends.
     ///
     /// # Errors
@@ -108,6 +120,11 @@ impl GraphBuilder {
         let mut rank = vec![0; names.len()];
         order.iter().enumerate().for_each(|(position, &node)| rank[node] = position);
 
+        let mut makers: Vec<Option<Maker>> = names.iter().map(|_| None).collect();
+        for (name, maker) in self.makers {
+            let unknown = || Mistake::UnknownNode { name: name.clone(), known: names.join(", ") }.at(None);
+            makers[names.iter().position(|known| *known == name).ok_or_else(unknown)?] = Some(maker);
+        }
         let mut boxes: Vec<_> = self.nodes.into_iter().map(Some).collect();
         let nodes = order.iter().map(|&index| {
             let Declaration { name, nf, .. } =
@@ -116,6 +133,8 @@ impl GraphBuilder {
             Node {
                 name,
                 nf,
+                maker: makers[index].take(),
+                started: false,
                 rng: Rng::with_seed(seed.wrapping_add(index as u64)),
                 interfaces,
                 inputs: Vec::new(),
@@ -129,6 +148,9 @@ impl GraphBuilder {
             core: Core { ports, allocator, timers: Timers::default() },
             scratch: Default::default(),
             started: false,
+            seed,
+            crashes: Vec::new(),
+            clock: None,
         };
         let node = |name: &str| names.iter().position(|known| known == name).map(|index| rank[index]);
         for wire in &wiring.wires {

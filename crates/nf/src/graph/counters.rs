@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::{Nf, Reason};
+use crate::{Nf, Reason, Time};
+
+/// Of how many batches of a node the time of one is taken: two looks at a clock cost some 50 ns, so less than 1 ns a
+/// batch.
+const BATCHES_PER_SAMPLE: u64 = 64;
 
 /// Counters of one node while it runs.
 pub(crate) struct NodeCounters {
@@ -11,12 +15,16 @@ pub(crate) struct NodeCounters {
     pub(crate) sent: u64,
     pub(crate) held: u64,
     pub(crate) batches: u64,
+    sampled_packets: u64,
+    sampled_ps: Time,
     drops: Box<[u64; 256]>,
 }
 
 impl Default for NodeCounters {
     fn default() -> Self {
-        Self { received: 0, generated: 0, sent: 0, held: 0, batches: 0, drops: Box::new([0; 256]) }
+        let (received, generated, sent, held, batches) = (0, 0, 0, 0, 0);
+        let (sampled_packets, sampled_ps, drops) = (0, 0, Box::new([0; 256]));
+        Self { received, generated, sent, held, batches, sampled_packets, sampled_ps, drops }
     }
 }
 
@@ -24,6 +32,17 @@ impl NodeCounters {
     #[inline]
     pub(crate) fn drop(&mut self, reason: Reason, n: u64) {
         self.drops[usize::from(reason.0)] += n;
+    }
+
+    /// Whether the time of the batch counted last shall be taken.
+    #[inline]
+    pub(crate) fn is_sample(&self) -> bool {
+        self.batches.is_multiple_of(BATCHES_PER_SAMPLE)
+    }
+
+    pub(crate) fn sample(&mut self, packets: usize, time_ps: Time) {
+        self.sampled_packets += packets as u64;
+        self.sampled_ps = self.sampled_ps.saturating_add(time_ps);
     }
 
     pub(crate) fn report(&self, name: &str, nf: &dyn Nf) -> NodeReport {
@@ -39,6 +58,8 @@ impl NodeCounters {
             sent: self.sent,
             held: self.held,
             batches: self.batches,
+            sampled_packets: self.sampled_packets,
+            sampled_ps: self.sampled_ps,
             drops: drops.collect(),
             counters: nf.counters(),
         }
@@ -60,6 +81,10 @@ pub struct NodeReport {
     pub held: u64,
     /// Batches it was called with.
     pub batches: u64,
+    /// Packets of the batches whose time was taken; 0 where the graph has [no clock](crate::Graph::sample_by).
+    pub sampled_packets: u64,
+    /// Picoseconds that the node took for them.
+    pub sampled_ps: Time,
     /// Packets it dropped, by reason.
     pub drops: Vec<DropCount>,
     /// What the function counts itself ([`Nf::counters`]).

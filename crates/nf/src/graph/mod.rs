@@ -5,6 +5,8 @@
 
 pub(crate) mod build;
 pub(crate) mod counters;
+pub(crate) mod crash;
+mod edge;
 pub(crate) mod error;
 pub(crate) mod timers;
 pub(crate) mod wiring;
@@ -12,6 +14,9 @@ pub(crate) mod wiring;
 use fastrand::Rng;
 
 use self::counters::{NodeCounters, NodeReport};
+use self::crash::{Call, Crash, Maker, Payload, caught};
+pub use self::edge::EdgeReport;
+pub(crate) use self::edge::PortEdge;
 use self::timers::Timers;
 use crate::{Allocator, Context, Nf, Outcome, Packet, Port, PortInfo, Reason, Time, Verdict};
 
@@ -40,7 +45,13 @@ pub struct Graph {
     pub(crate) core: Core,
     pub(crate) scratch: Scratch,
     pub(crate) started: bool,
+    pub(crate) seed: u64,
+    pub(crate) crashes: Vec<Crash>,
+    pub(crate) clock: Option<Clock>,
 }
+
+/// Tells how much time has passed, for the time that nodes take.
+pub(crate) type Clock = Box<dyn Fn() -> Time + Send>;
 
 /// What all nodes share.
 pub(crate) struct Core {
@@ -52,23 +63,14 @@ pub(crate) struct Core {
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) nf: Box<dyn Nf>,
+    pub(crate) maker: Option<Maker>,
+    pub(crate) started: bool,
     pub(crate) rng: Rng,
     /// For each input and output of the same number, the port that they stand at.
     pub(crate) interfaces: Vec<Option<usize>>,
     pub(crate) inputs: Vec<Vec<Packet>>,
     pub(crate) outputs: Vec<Option<Target>>,
     pub(crate) counters: NodeCounters,
-}
-
-/// The graph's side of a port.
-#[derive(Default)]
-pub(crate) struct PortEdge {
-    pub(crate) rx: Option<Target>,
-    tx: Vec<Packet>,
-    received: u64,
-    sent: u64,
-    unwired: u64,
-    tx_full: u64,
 }
 
 /// Where a wire ends.
@@ -96,21 +98,6 @@ pub struct Turn {
     pub sent: usize,
 }
 
-/// What a port's edge of the graph did: `received` came from the port; of what nodes sent there, `sent` went out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EdgeReport {
-    /// The port's name.
-    pub name: String,
-    /// Packets that the graph took from the port.
-    pub received: u64,
-    /// Packets that the port took from the graph.
-    pub sent: u64,
-    /// Received packets dropped because the port's `rx:` is not wired.
-    pub unwired: u64,
-    /// Packets dropped because the port took no more.
-    pub tx_full: u64,
-}
-
 impl Graph {
     /// How many packets are taken from a port at once.
     pub const BURST: usize = 64;
@@ -129,6 +116,11 @@ impl Graph {
         turn
     }
 
+    /// Takes the time of every 64th batch of each node by this clock; without one, no time is taken.
+    pub fn sample_by(&mut self, clock: impl Fn() -> Time + Send + 'static) {
+        self.clock = Some(Box::new(clock));
+    }
+
     /// When the next timer expires, if any is set. A graph that was never run wants to run at once.
     pub fn next_timer(&self) -> Option<Time> {
         if self.started { self.core.timers.next() } else { Some(0) }
@@ -144,68 +136,22 @@ impl Graph {
         self.nodes.iter().map(|node| node.counters.report(&node.name, node.nf.as_ref())).collect()
     }
 
-    /// What happened at the ports.
-    pub fn edges(&self) -> Vec<EdgeReport> {
-        let report = |(edge, port): (&PortEdge, &PortInfo)| EdgeReport {
-            name: port.name.clone(),
-            received: edge.received,
-            sent: edge.sent,
-            unwired: edge.unwired,
-            tx_full: edge.tx_full,
-        };
-        self.edges.iter().zip(&self.core.ports).map(report).collect()
-    }
-
     /// How many packets of the worker's pool are alive.
     pub fn buffers_in_use(&self) -> usize {
         self.core.allocator.in_use()
-    }
-
-    fn receive(&mut self, index: usize, port: &mut dyn Port, now: Time) -> usize {
-        let mut packets = std::mem::take(&mut self.scratch.rx);
-        let received = port.rx_burst(&mut packets, Self::BURST);
-        for packet in &mut packets {
-            packet.set_in_port(index as u16);
-            packet.set_rx_time(now);
-        }
-        let edge = &mut self.edges[index];
-        edge.received += received as u64;
-        match edge.rx {
-            Some(target) => self.queue(target).append(&mut packets),
-            None => {
-                edge.unwired += received as u64;
-                Packet::free_burst(&mut packets);
-            }
-        }
-        self.scratch.rx = packets;
-        received
-    }
-
-    fn send(&mut self, index: usize, port: &mut dyn Port) -> usize {
-        let edge = &mut self.edges[index];
-        let mut sent = 0;
-        while !edge.tx.is_empty() {
-            match port.tx_burst(&mut edge.tx) {
-                0 => break,
-                n => sent += n,
-            }
-        }
-        port.flush();
-        edge.sent += sent as u64;
-        edge.tx_full += edge.tx.len() as u64;
-        Packet::free_burst(&mut edge.tx);
-        sent
     }
 
     fn run(&mut self, now: Time) {
         if !self.started {
             self.started = true;
             for node in 0..self.nodes.len() {
-                self.call(node, now, |nf, cx| nf.start(cx));
+                if !std::mem::replace(&mut self.nodes[node].started, true) {
+                    self.call(node, now, Call::Start, |nf, cx| nf.start(cx));
+                }
             }
         }
         while let Some((node, token)) = self.core.timers.pop_due(now) {
-            self.call(node, now, |nf, cx| nf.timer(token, cx));
+            self.call(node, now, Call::Timer, |nf, cx| nf.timer(token, cx));
         }
         for node in 0..self.nodes.len() {
             for input in 0..self.nodes[node].inputs.len() {
@@ -217,12 +163,21 @@ impl Graph {
     }
 
     /// Calls a node outside of a batch and passes on what it emitted.
-    fn call(&mut self, index: usize, now: Time, what: impl FnOnce(&mut dyn Nf, &mut Context<'_>)) {
-        let mut emitted = std::mem::take(&mut self.scratch.emitted);
+    fn call(
+        &mut self,
+        index: usize,
+        now: Time,
+        call: Call,
+        what: impl FnOnce(&mut dyn Nf, &mut Context<'_>),
+    ) {
+        let mut scratch = std::mem::take(&mut self.scratch);
         let node = &mut self.nodes[index];
-        what(node.nf.as_mut(), &mut context!(node, self.core, emitted, now, index, 0));
-        self.pass_on(index, &mut emitted);
-        self.scratch.emitted = emitted;
+        let mut cx = context!(node, self.core, scratch.emitted, now, index, 0);
+        match caught(|| what(node.nf.as_mut(), &mut cx)) {
+            Ok(()) => self.pass_on(index, &mut scratch.emitted),
+            Err(panic) => self.crashed(index, now, (call, panic), &mut Vec::new(), &mut scratch),
+        }
+        self.scratch = scratch;
     }
 
     /// Gives a node the packets that wait at one of its inputs.
@@ -233,19 +188,28 @@ impl Graph {
         node.counters.received += packets.len() as u64;
         node.counters.batches += 1;
         scratch.outcomes.clear();
-        scratch.outcomes.resize(packets.len(), Ok(Verdict::Out(0)));
-        {
-            let mut cx = context!(node, self.core, scratch.emitted, now, index, input as u8);
-            node.nf.batch(&mut packets, &mut scratch.outcomes, &mut cx);
+        scratch.outcomes.resize(packets.len(), Err(Reason::NO_OUTCOME));
+        let clock = self.clock.as_ref().filter(|_| node.counters.is_sample());
+        let start = clock.map(|clock| clock());
+        let mut cx = context!(node, self.core, scratch.emitted, now, index, input as u8);
+        let called = caught(|| node.nf.batch(&mut packets, &mut scratch.outcomes, &mut cx));
+        if let (Some(clock), Some(start)) = (clock, start) {
+            node.counters.sample(packets.len(), clock().saturating_sub(start));
         }
-        self.distribute(index, input as u8, now, &mut packets, &mut scratch);
-        self.pass_on(index, &mut scratch.emitted);
+        let done = called
+            .map_err(|panic| (Call::Batch, panic))
+            .and_then(|()| self.distribute(index, input as u8, now, &mut packets, &mut scratch));
+        match done {
+            Ok(()) => self.pass_on(index, &mut scratch.emitted),
+            Err(panic) => self.crashed(index, now, panic, &mut packets, &mut scratch),
+        }
         Packet::free_burst(&mut scratch.dropped);
         self.nodes[index].inputs[input] = packets;
         self.scratch = scratch;
     }
 
-    /// Does with each packet what its outcome says; leaves `packets` empty.
+    /// Does with each packet what its outcome says; leaves in `packets` those that it did not come to because the
+    /// node panicked.
     fn distribute(
         &mut self,
         index: usize,
@@ -253,16 +217,17 @@ impl Graph {
         now: Time,
         packets: &mut Vec<Packet>,
         scratch: &mut Scratch,
-    ) {
+    ) -> Result<(), (Call, Payload)> {
         if let Some(&Ok(Verdict::Out(output))) = scratch.outcomes.first()
             && scratch.outcomes.iter().all(|outcome| *outcome == Ok(Verdict::Out(output)))
             && let Some(target) = self.target(index, output)
         {
             self.nodes[index].counters.sent += packets.len() as u64;
             self.queue(target).append(packets);
-            return;
+            return Ok(());
         }
-        for (mut packet, outcome) in packets.drain(..).zip(&scratch.outcomes) {
+        let mut left = packets.drain(..);
+        for (mut packet, outcome) in left.by_ref().zip(&scratch.outcomes) {
             match *outcome {
                 Ok(Verdict::Out(output)) => self.output(index, output, packet, &mut scratch.dropped),
                 Ok(Verdict::Hold(key)) => {
@@ -270,7 +235,11 @@ impl Graph {
                     let node = &mut self.nodes[index];
                     node.counters.held += 1;
                     let mut cx = context!(node, self.core, scratch.emitted, now, index, input);
-                    node.nf.hold(packet, key, &mut cx);
+                    if let Err(panic) = caught(|| node.nf.hold(packet, key, &mut cx)) {
+                        let left: Vec<Packet> = left.collect();
+                        packets.extend(left);
+                        return Err((Call::Hold, panic));
+                    }
                 }
                 Err(reason) => {
                     self.nodes[index].counters.drop(reason, 1);
@@ -278,6 +247,7 @@ impl Graph {
                 }
             }
         }
+        Ok(())
     }
 
     fn pass_on(&mut self, index: usize, emitted: &mut Vec<(u8, Packet)>) {
