@@ -187,7 +187,7 @@ fn delay_loss_and_rate_of_a_link_are_measured() {
     let lab = home.lab(
         "slow.toml",
         "[node.h1]\n[node.h2]\n[[link]]\nends = [\"h1\", \"h2\"]\ndelay = \"20 ms\"\nrate = \"10 Mbit/s\"\n\
-         [[check]]\nname = \"the delay, twice\"\non = \"h1\"\nping = \"h2\"\nrtt = { at_least = \"40 ms\", at_most = \"200 ms\" }\n\
+         [[check]]\nname = \"the delay, twice\"\non = \"h1\"\nping = \"h2\"\nrtt = { at_least = \"39 ms\", at_most = \"200 ms\" }\n\
          loss = { at_most = \"0 %\" }\n\
          [[check]]\nname = \"not more than the rate\"\non = \"h1\"\n\
          throughput = { to = \"h2\", at_least = \"1 Mbit/s\", at_most = \"10 Mbit/s\", time = \"1 s\" }\n",

@@ -34,6 +34,10 @@ ends = ["s1", "s2"]
 ends = ["d", "s2"]
 "#;
 
+/// A wire takes off what it usually wakes too late, and so may deliver a frame too early: in milliseconds, more than that
+/// can be on the way there and back.
+const EARLY: f64 = 0.5;
+
 /// Pings a few times over links that lose nothing; gives the shortest round trip in milliseconds.
 fn round_trip(home: &Home, node: &str, target: &str) -> f64 {
     // With a deadline it goes on until five answers have come, and one more may have been on its way; without one it gives
@@ -53,12 +57,12 @@ fn links_delay_frames_wherever_they_lie() {
     for home in [Home::new(), Home::ordinary_user()] {
         let lab = home.lab("lab.toml", LAB);
         home.ok(&["up", "-d", &lab]);
-        assert!(round_trip(&home, "a", "10.0.0.2") >= 20.0);
-        assert!(round_trip(&home, "c", "10.1.0.2") >= 20.0);
+        assert!(round_trip(&home, "a", "10.0.0.2") >= 20.0 - EARLY);
+        assert!(round_trip(&home, "c", "10.1.0.2") >= 20.0 - EARLY);
         // Between two switches, and at the second end of a link.
         home.ok(&["link", "set", "s2:eth0", "--delay", "5 ms"]);
         home.ok(&["link", "set", "c:eth0", "--delay", "7 ms", "--tx"]);
-        assert!(round_trip(&home, "c", "10.1.0.2") >= 37.0);
+        assert!(round_trip(&home, "c", "10.1.0.2") >= 37.0 - EARLY);
         let all = links(&home);
         assert_eq!((&all[1]["tx"]["delay"], &all[1]["rx"]["delay"]), (&"20 ms".into(), &"7 ms".into()));
         if std::env::var_os(crate::stock::VARIABLE).is_some() {
@@ -120,7 +124,7 @@ fn a_wire_that_dies_is_started_again_and_the_lab_says_so() {
     assert!(events.any(|event| event.contains("wire_died") && event.contains("null")));
     home.reaches("a", "10.0.0.2");
     home.reaches("c", "10.1.0.2");
-    assert!(round_trip(&home, "a", "10.0.0.2") >= 20.0);
+    assert!(round_trip(&home, "a", "10.0.0.2") >= 20.0 - EARLY);
     home.ok(&["down"]);
     assert!(up.wait().expect("its end").success());
     home.assert_nothing_left(&[], "after down");
