@@ -5,6 +5,7 @@ mod cgroups;
 mod checks;
 mod clab;
 mod converge;
+mod drivers;
 mod files;
 mod functions;
 mod home;
