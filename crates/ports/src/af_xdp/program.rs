@@ -14,7 +14,7 @@ use crate::spec::{AfXdpSpec, XdpMode};
 /// The XDP programs that ports of this process attached. Clones share them, as ports on different queues of one
 /// interface must.
 #[derive(Clone, Default)]
-pub struct Xdp(Arc<Mutex<Vec<(Place, Weak<Attached>)>>>);
+pub struct Xdp(Arc<Mutex<Programs>>);
 
 /// A program on an interface, detached when this goes.
 pub(super) struct Attached {
@@ -22,6 +22,9 @@ pub(super) struct Attached {
     native: bool,
     _link: OwnedFd,
 }
+
+/// Programs by place, as long as a port has them.
+type Programs = Vec<(Place, Weak<Attached>)>;
 
 /// Network namespace, by its inode, and interface index.
 type Place = (u64, i32);
