@@ -13,7 +13,6 @@ pub(super) struct Peer {
     stage: Stage,
 }
 
-#[expect(clippy::large_enum_variant, reason = "there is one for each port")]
 enum Stage {
     Serving(ServerHandshake),
     Asking(ClientHandshake),
