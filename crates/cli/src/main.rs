@@ -7,6 +7,7 @@ mod failure;
 mod functions;
 mod live;
 mod output;
+mod packages;
 mod probe;
 mod verbs;
 

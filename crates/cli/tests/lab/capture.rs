@@ -72,7 +72,8 @@ fn frames_are_shown_until_there_are_enough() {
     let home = Home::new();
     home.ok(&["up", "-d", "--shape", "single,2"]);
     // Only ARP: nodes also report, each at a time of its own, the IPv6 groups that they join.
-    let (mut capture, messages) = start(&home, &["h2:eth0", "--lab", "single-2", "-f", "arp", "-c", "2", "-v"]);
+    let (mut capture, messages) =
+        start(&home, &["h2:eth0", "--lab", "single-2", "-f", "arp", "-c", "2", "-v"]);
     let mut output = capture.stdout.take().expect("its output");
     assert!(home.pings("h1", "10.0.0.2"));
     let last = end(capture, messages, None);
@@ -81,7 +82,10 @@ fn frames_are_shown_until_there_are_enough() {
     output.read_to_end(&mut shown).expect("its output");
     let shown = text(&shown);
     assert_eq!(shown.matches("Ethernet at 0").count(), 2, "{shown}");
-    assert!(shown.contains(" ← ") && shown.contains(" → ") && shown.contains("ARP request who-has"), "{shown}");
+    assert!(
+        shown.contains(" ← ") && shown.contains(" → ") && shown.contains("ARP request who-has"),
+        "{shown}"
+    );
     home.ok(&["down"]);
 }
 
