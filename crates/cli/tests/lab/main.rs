@@ -24,4 +24,6 @@ mod restart;
 mod seeing;
 mod soak;
 mod stock;
+mod watch;
 mod wires;
+mod with_cargo;
