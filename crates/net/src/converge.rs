@@ -22,7 +22,7 @@ use crate::lab::Packages;
 use crate::namespace::Namespace;
 use crate::programs::{self, Program, names};
 use crate::shared::{Shared, lock};
-use crate::{descriptors, files, neighbours, observe, sys};
+use crate::{descriptors, files, hosts, neighbours, observe, sys};
 
 /// How often the processes of a node that goes are looked for, as they may make others while they are killed.
 const KILLS: usize = 10;
@@ -160,10 +160,12 @@ impl Shared {
         let changed = self
             .end_all(&diff.programs.gone)
             .and_then(|()| self.replace_files(old(), new()))
+            .and_then(|()| hosts::write(wanted, &self.folder))
             .and_then(|()| self.change_network(diff, live, wanted));
         if changed.is_err() {
             // The first error is the one that counts.
             let _ = self.replace_files(new(), old());
+            let _ = hosts::write(&live.topology, &self.folder);
             let _ = programs::start_some(self, &diff.programs.gone.iter().copied().collect());
             return changed;
         }

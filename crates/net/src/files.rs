@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rackless_topology::model::{FileContent, Node};
 
 use crate::error::Error;
+use crate::hosts;
 
 /// Writes the files of nodes into the lab's folder.
 ///
@@ -48,9 +49,10 @@ pub(crate) fn check<'a>(nodes: impl IntoIterator<Item = &'a Node>, directory: &P
     Ok(())
 }
 
-/// Gives the files of a node: where they are kept, and where its programs see them.
+/// Gives the files of a node: where they are kept, and where its programs see them. Its own go before the lab's.
 pub(crate) fn of(folder: &Path, node: &Node) -> Vec<(PathBuf, PathBuf)> {
-    node.files.keys().map(|path| (kept(folder, node, path), path.clone())).collect()
+    let hosts = hosts::shown(folder).filter(|(_, path)| !node.files.contains_key(path));
+    hosts.into_iter().chain(node.files.keys().map(|path| (kept(folder, node, path), path.clone()))).collect()
 }
 
 fn kept(folder: &Path, node: &Node, path: &Path) -> PathBuf {

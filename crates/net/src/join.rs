@@ -129,6 +129,15 @@ fn bridges(link: &LinkPlan) -> [Option<u32>; 2] {
     }
 }
 
+/// Gives the indices of the ports that the TAPs of a wire reach by a redirect.
+pub(crate) fn ports_behind(link: &LinkPlan) -> [Option<u32>; 2] {
+    match &link.kind {
+        LinkKind::Cable { ports: [a, b], .. } => [Some(a.index), Some(b.index)],
+        LinkKind::Drop { port, .. } => [Some(port.index), None],
+        LinkKind::Trunk { .. } => [None, None],
+    }
+}
+
 /// Gives the ports that a wire reaches by a redirect, each with its TAP.
 fn redirected<'a>(link: &'a LinkPlan, taps: &'a [Port; 2]) -> Vec<(&'a Port, &'a Port)> {
     match &link.kind {

@@ -21,7 +21,7 @@ use crate::reaper::Reaper;
 use crate::rundir::{Base, RunDir};
 use crate::service::{self, Answer};
 use crate::shared::{Message, Shared};
-use crate::{descriptors, files, neighbours, outside, programs, sys, userns};
+use crate::{descriptors, files, hosts, neighbours, outside, programs, sys, userns};
 
 /// The folders that have the executables of cargo packages, by the packages' folders as the lab file names them.
 ///
@@ -86,7 +86,8 @@ pub(crate) fn run_until(
             return Err(error);
         }
     };
-    let made = files::write(&topology.nodes, &options.directory, dir.path())
+    let made = hosts::write(&topology, dir.path())
+        .and_then(|()| files::write(&topology.nodes, &options.directory, dir.path()))
         .and_then(|()| make(&topology, &name, dir.path(), &options.directory, rootless));
     let (made, wire_deaths) = match made {
         Ok(made) => made,

@@ -81,6 +81,7 @@ mod fault;
 mod files;
 mod find;
 mod history;
+mod hosts;
 mod init;
 mod join;
 mod kernel_wire;
@@ -112,6 +113,7 @@ mod switch;
 mod sys;
 mod tap;
 mod userns;
+mod watch;
 mod wire;
 
 pub use cgroup::Usage;

@@ -279,6 +279,15 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
+/// What the kernel tells unasked in a received buffer, as far as it is understood.
+pub(crate) fn notices(buffer: &[u8]) -> impl Iterator<Item = RouteNetlinkMessage> {
+    Messages(buffer).filter_map(|message| {
+        let mut header = NetlinkHeader::default();
+        header.message_type = u16_at(message, 4)?;
+        RouteNetlinkMessage::deserialize(&header, &message[HEADER_LEN..]).ok()
+    })
+}
+
 /// The acknowledgements in a received buffer; other messages are passed over.
 pub(crate) fn answers(buffer: &[u8]) -> impl Iterator<Item = Answer<'_>> {
     Messages(buffer).filter(|message| u16_at(message, 4) == Some(NLMSG_ERROR)).map_while(|message| {

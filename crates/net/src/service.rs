@@ -265,12 +265,13 @@ fn change_link(shared: &Shared, node: &str, interface: &str, change: LinkChange)
 }
 
 fn open_tap(shared: &Shared, node: &str, interface: &str) -> Result<OwnedFd, Error> {
-    let fabric = shared.fabric();
+    let mut fabric = shared.fabric();
     let topology = shared.topology();
     let (link, end) = find::end(&topology, node, interface)?;
     let side = usize::from(topology.links[link].ends[0] != end);
     let index = fabric.port(link, side);
     let failed = |source| Error::Tap { interface: format!("{node}:{interface}"), source };
+    fabric.show_port(index);
     fabric.namespace().within(|| sys::open_tap(index).map_err(failed))
 }
 

@@ -1,5 +1,6 @@
 //! What a port is: the seam between network functions and the world.
 
+use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 
 use rackless_packet::MacAddr;
@@ -26,6 +27,11 @@ pub trait Port: Send {
 
     /// The counters since the port was opened.
     fn stats(&self) -> PortStats;
+
+    /// Further counters that this kind of port has, by name; what they count may be part of [`Port::stats`].
+    fn xstats(&self) -> Vec<(Cow<'static, str>, u64)> {
+        Vec::new()
+    }
 
     /// A descriptor that is readable when `rx_burst` may give packets, for a worker that sleeps; `None` where
     /// only polling tells.

@@ -33,6 +33,54 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// XDP programs are for who may load BPF, which no user namespace can give.
+    #[error(
+        "cannot load an XDP program for interface {interface}: af_xdp needs root outside of user namespaces \
+         (CAP_BPF and CAP_NET_ADMIN there); af_packet:{interface} works without"
+    )]
+    XdpNotPermitted {
+        /// The interface.
+        interface: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Another process has an XDP program on the interface, or another port of this process in another mode.
+    #[error("interface {interface} has an XDP program of another process or of a port in another mode")]
+    XdpBusy {
+        /// The interface.
+        interface: String,
+    },
+    /// The interface has fewer queues.
+    #[error("interface {interface} has no receive queue {queue}; its last is {last}")]
+    NoQueue {
+        /// The interface.
+        interface: String,
+        /// The number asked for.
+        queue: u32,
+        /// The highest number.
+        last: u32,
+    },
+    /// Another AF_XDP socket has the queue.
+    #[error("queue {queue} of interface {interface} belongs to another AF_XDP socket")]
+    QueueBusy {
+        /// The interface.
+        interface: String,
+        /// Its queue.
+        queue: u32,
+    },
+    /// The interface's frames are longer than a port can carry.
+    #[error(
+        "frames of interface {interface} have up to {frame} bytes with its MTU, and af_xdp carries up to {max}; \
+         set a smaller MTU or use af_packet:{interface}"
+    )]
+    FrameTooLong {
+        /// The interface.
+        interface: String,
+        /// Bytes of its longest frame, with two VLAN tags.
+        frame: usize,
+        /// Bytes of the longest frame that the port carries.
+        max: usize,
+    },
     /// DPDK is missing or refused.
     #[error(transparent)]
     Dpdk(#[from] rackless_dpdk_sys::Error),

@@ -1,9 +1,9 @@
 //! What the kernel says of a network interface of this namespace.
 #![allow(unsafe_code, reason = "ports are a place that ARCHITECTURE.md names: system calls")]
 
-use std::ffi::{CStr, c_ulong};
+use std::ffi::{CStr, c_int, c_ulong};
 use std::io;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
 
 use rackless_packet::MacAddr;
 
@@ -19,6 +19,22 @@ pub(crate) struct Interface {
     pub(crate) mtu: u16,
 }
 
+/// `linux/ethtool.h`; libc does not have them.
+const SIOCETHTOOL: c_ulong = 0x8946;
+const GET_CHANNELS: u32 = 0x3c;
+
+/// The answer to [`GET_CHANNELS`], `struct ethtool_channels`.
+#[repr(C)]
+#[derive(Default)]
+struct Channels {
+    command: u32,
+    most: [u32; 4],
+    rx: u32,
+    tx: u32,
+    other: u32,
+    combined: u32,
+}
+
 /// The Ethernet header and two VLAN tags: what a frame is longer than the packet in it.
 pub(crate) const L2_MAX: usize = 14 + 2 * 4;
 
@@ -27,13 +43,7 @@ impl Interface {
     pub(crate) fn named(name: &str) -> Result<Self, Error> {
         let failed =
             |source| Error::Interface { action: "ask for address and MTU", interface: name.into(), source };
-        // SAFETY: no pointers.
-        let socket = unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
-        if socket < 0 {
-            return Err(failed(io::Error::last_os_error()));
-        }
-        // SAFETY: a new descriptor, ours.
-        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+        let socket = new_socket(libc::AF_UNIX, libc::SOCK_DGRAM).map_err(failed)?;
         let ask = |request| ioctl(&socket, request, name);
         let reply = match ask(libc::SIOCGIFINDEX) {
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {
@@ -57,13 +67,61 @@ impl Interface {
         })
     }
 
+    /// How many queues it receives by, at least 1.
+    pub(crate) fn rx_queues(&self) -> io::Result<u32> {
+        let socket = new_socket(libc::AF_UNIX, libc::SOCK_DGRAM)?;
+        let mut channels = Channels { command: GET_CHANNELS, ..Channels::default() };
+        let mut ifreq = request(&self.name)?;
+        ifreq.ifr_ifru.ifru_data = (&raw mut channels).cast();
+        // SAFETY: the request points at a live struct of the kind that this command writes.
+        if unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &mut ifreq) } == 0 {
+            return Ok((channels.rx + channels.combined).max(1));
+        }
+        match io::Error::last_os_error() {
+            // A driver without channels has one queue.
+            error if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(1),
+            error => Err(error),
+        }
+    }
+
     /// The longest frame that the interface's MTU allows, with two VLAN tags.
     pub(crate) fn max_frame(&self) -> usize {
         usize::from(self.mtu) + L2_MAX
     }
 }
 
-fn ioctl(socket: &OwnedFd, request: c_ulong, name: &str) -> io::Result<libc::ifreq> {
+/// An interface receives frames to all addresses as long as this lives: the kernel counts who asks for it.
+pub(crate) struct Promiscuous {
+    _socket: OwnedFd,
+}
+
+impl Promiscuous {
+    pub(crate) fn new(interface: &Interface) -> io::Result<Self> {
+        // Protocol 0: the socket itself receives nothing.
+        let socket = new_socket(libc::AF_PACKET, libc::SOCK_RAW)?;
+        let membership = libc::packet_mreq {
+            mr_ifindex: interface.index,
+            mr_type: libc::PACKET_MR_PROMISC as u16,
+            mr_alen: 0,
+            mr_address: [0; 8],
+        };
+        crate::af_packet::set_option(socket.as_fd(), libc::PACKET_ADD_MEMBERSHIP, &membership)?;
+        Ok(Self { _socket: socket })
+    }
+}
+
+fn new_socket(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers.
+    let socket = unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) };
+    if socket < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a new descriptor, ours.
+    Ok(unsafe { OwnedFd::from_raw_fd(socket) })
+}
+
+/// A request about an interface.
+fn request(name: &str) -> io::Result<libc::ifreq> {
     // SAFETY: all zeros is a valid `ifreq`.
     let mut ifreq: libc::ifreq = unsafe { std::mem::zeroed() };
     if name.len() >= ifreq.ifr_name.len() {
@@ -72,6 +130,11 @@ fn ioctl(socket: &OwnedFd, request: c_ulong, name: &str) -> io::Result<libc::ifr
     for (to, from) in ifreq.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from as libc::c_char;
     }
+    Ok(ifreq)
+}
+
+fn ioctl(socket: &OwnedFd, request: c_ulong, name: &str) -> io::Result<libc::ifreq> {
+    let mut ifreq = self::request(name)?;
     // SAFETY: the requests used here read a name and write the union.
     match unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &mut ifreq) } {
         0 => Ok(ifreq),

@@ -1,4 +1,4 @@
-//! Ports: how packets come in and go out, over packet sockets, DPDK, files, or not at all.
+//! Ports: how packets come in and go out, over packet sockets, AF_XDP, DPDK, files, or not at all.
 //!
 //! Use it to run network functions on real interfaces; a device string says which ([`DeviceSpec`]):
 //!
@@ -17,6 +17,7 @@
 //! | Back-end | Its frames |
 //! |---|---|
 //! | `af_packet:` | An interface of this network namespace: a receive ring shared with the kernel, batches of sends. VLAN tags and transport checksums that the kernel keeps aside are put into the frame. What it sends, packet sockets on the same interface (tcpdump) do not see: capture at the other end. |
+//! | `af_xdp:` | An interface of this network namespace, or one of its queues: an XDP program takes its frames before the kernel makes packets of them. Frames are up to 3,840 bytes long. What a sender's kernel leaves to hardware (checksums, segmentation, VLAN tags) is missing from a frame: its offloads have to be off, as on a lab's links to NFs. |
 //! | `dpdk:` | Any device of DPDK, in [`Dpdk`]'s memory, without a copy; packets of the heap are copied once when they are sent. |
 //! | `null:` | Copies of templates, for measuring. |
 //! | `pcap:` | Files. |
@@ -29,12 +30,14 @@
 //! # Privileges
 //! `af_packet:` and DPDK devices on interfaces need `CAP_NET_RAW` (and for the address filter of DPDK's
 //! `net_af_packet`, `CAP_NET_ADMIN`) over the network namespace: root, or whoever made it in a user namespace.
+//! `af_xdp:` needs `CAP_BPF` and `CAP_NET_ADMIN` in the first user namespace, as root outside of any has them.
 //! The others need none.
 //!
 //! # Kernel
-//! `af_packet:` needs Linux 4.20 (`PACKET_IGNORE_OUTGOING`).
+//! `af_packet:` needs Linux 4.20 (`PACKET_IGNORE_OUTGOING`), `af_xdp:` 5.9 (XDP programs that end with their process).
 
 mod af_packet;
+mod af_xdp;
 mod dpdk;
 mod error;
 mod interface;
@@ -47,10 +50,11 @@ mod spec;
 
 use rackless_nf::{Pool, Port};
 
+pub use af_xdp::Xdp;
 pub use dpdk::{Dpdk, DpdkPool};
 pub use error::Error;
 pub use rackless_dpdk_sys::{EalConfig, availability as dpdk_availability};
-pub use spec::{DeviceSpec, DpdkSpec, NullSpec};
+pub use spec::{AfXdpSpec, DeviceSpec, DpdkSpec, NullSpec, XdpMode, ZeroCopy};
 
 /// What ports have in common.
 #[derive(Clone)]
@@ -60,6 +64,9 @@ pub struct Options {
     pub pool: Pool,
     /// DPDK for `dpdk:` devices. Clones of these options share it, as they must: it exists once per process.
     pub dpdk: Dpdk,
+    /// XDP programs of `af_xdp:` devices. Clones of these options share them, so that several ports can have queues
+    /// of one interface.
+    pub xdp: Xdp,
     /// Frames that an interface's receive ring holds at least.
     pub ring_frames: usize,
 }
@@ -73,7 +80,12 @@ impl Options {
 impl Default for Options {
     /// 16,384 buffers of the usual size, and DPDK configured from the environment.
     fn default() -> Self {
-        Self { pool: Pool::new(16_384, Pool::ROOM), dpdk: Dpdk::default(), ring_frames: Self::RING_FRAMES }
+        Self {
+            pool: Pool::new(16_384, Pool::ROOM),
+            dpdk: Dpdk::default(),
+            xdp: Xdp::default(),
+            ring_frames: Self::RING_FRAMES,
+        }
     }
 }
 
@@ -87,6 +99,7 @@ impl Default for Options {
 pub fn open(name: &str, device: &DeviceSpec, options: &Options) -> Result<Box<dyn Port>, Error> {
     Ok(match device {
         DeviceSpec::AfPacket { interface } => Box::new(af_packet::AfPacket::open(name, interface, options)?),
+        DeviceSpec::AfXdp(spec) => Box::new(af_xdp::AfXdp::open(name, spec, options)?),
         DeviceSpec::Dpdk(spec) => Box::new(options.dpdk.open(name, spec)?),
         DeviceSpec::Null(spec) => Box::new(null::Null::open(name, spec, options)?),
         DeviceSpec::Pcap { input, output } => {

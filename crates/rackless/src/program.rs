@@ -26,7 +26,7 @@ pub struct Run {
     #[arg(long = "port", value_name = "NAME=DEVICE")]
     ports: Vec<String>,
 
-    /// How the lab's interfaces are opened: af_packet or dpdk [default: $RACKLESS_DRIVER or af_packet].
+    /// How the lab's interfaces are opened: af_packet, af_xdp or dpdk [default: $RACKLESS_DRIVER or af_packet].
     #[arg(long, value_name = "DRIVER")]
     driver: Option<Driver>,
 

@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! name = "og_west"            # default: the lab's node, else the program's name
-//! driver = "af_packet"        # or "dpdk": how the lab's interfaces are opened when [[ports]] is absent
+//! driver = "af_packet"        # or "af_xdp" or "dpdk": how the lab's interfaces are opened when [[ports]] is absent
 //! core = 1                    # pins the worker; default: not pinned
 //! idle = "park"               # or "spin": what the worker does when there is nothing to do
 //! seed = 7                    # of the nodes' random numbers; default 0
@@ -80,6 +80,8 @@ pub enum Driver {
     /// `af_packet:IFACE`
     #[default]
     AfPacket,
+    /// `af_xdp:IFACE`
+    AfXdp,
     /// `dpdk:net_af_packet,iface=IFACE`
     Dpdk,
 }
@@ -147,6 +149,7 @@ impl Driver {
     pub fn device(self, interface: &str) -> String {
         match self {
             Self::AfPacket => format!("af_packet:{interface}"),
+            Self::AfXdp => format!("af_xdp:{interface}"),
             Self::Dpdk => format!("dpdk:net_af_packet,iface={interface}"),
         }
     }
@@ -158,6 +161,7 @@ impl FromStr for Driver {
     fn from_str(text: &str) -> Result<Self, Error> {
         match text {
             "af_packet" => Ok(Self::AfPacket),
+            "af_xdp" => Ok(Self::AfXdp),
             "dpdk" => Ok(Self::Dpdk),
             _ => Err(Error::Driver(text.to_owned())),
         }

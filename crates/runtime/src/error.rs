@@ -54,7 +54,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// No driver of this name.
-    #[error("unknown driver '{0}'; there are: af_packet, dpdk")]
+    #[error("unknown driver '{0}'; there are: af_packet, af_xdp, dpdk")]
     Driver(String),
     /// `--port` without a name or device.
     #[error("'{0}' is no port; write NAME=DEVICE, for example a=af_packet:eth0")]

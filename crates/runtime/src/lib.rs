@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use rackless_nf::{Allocator, GraphBuilder, Pool, Port};
-use rackless_ports::{DeviceSpec, Dpdk, EalConfig, Options};
+use rackless_ports::{DeviceSpec, Dpdk, EalConfig, Options, Xdp};
 
 pub use config::Driver;
 pub use error::{Error, chain};
@@ -124,7 +124,8 @@ fn open(devices: &[PortConfig], config: &Config) -> Result<Opened, Error> {
     eal.extra.extend(config.dpdk.eal.iter().cloned());
     let buffers = u32::try_from(config.pool.count).unwrap_or(u32::MAX);
     let dpdk = Dpdk::new(eal, buffers);
-    let options = Options { pool: pool.clone(), dpdk: dpdk.clone(), ring_frames: Options::RING_FRAMES };
+    let (xdp, ring_frames) = (Xdp::default(), Options::RING_FRAMES);
+    let options = Options { pool: pool.clone(), dpdk: dpdk.clone(), xdp, ring_frames };
 
     let mut ports = Vec::new();
     let mut allocator: Box<dyn Allocator> = Box::new(pool);

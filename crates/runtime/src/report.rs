@@ -109,6 +109,9 @@ pub struct PortReport {
     pub tx_errors: u64,
     /// Frames whose checksum was completed at rx.
     pub rx_checksum_completed: u64,
+    /// What this kind of port counts besides, above 0; what they count may be part of the other counters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counters: Vec<Counter>,
 }
 
 impl Node {
@@ -153,6 +156,9 @@ impl Report {
     pub(crate) fn of(name: &str, uptime_s: f64, graph: &Graph, ports: &[Box<dyn Port>]) -> Self {
         let port = |(edge, port): (rackless_nf::EdgeReport, &dyn Port)| {
             let (info, stats) = (port.info(), port.stats());
+            let above_zero = port.xstats().into_iter().filter(|(_, count)| *count > 0);
+            let counters =
+                above_zero.map(|(name, count)| Counter { name: name.into_owned(), count }).collect();
             PortReport {
                 name: edge.name,
                 device: info.device.clone(),
@@ -169,6 +175,7 @@ impl Report {
                 rx_no_buffer: stats.rx_no_buffer,
                 tx_errors: stats.tx_errors,
                 rx_checksum_completed: stats.rx_checksum_completed,
+                counters,
             }
         };
         Self {
@@ -203,6 +210,9 @@ impl fmt::Display for Report {
                 write!(f, ", {count} {what}")?;
             }
             writeln!(f)?;
+            port.counters
+                .iter()
+                .try_for_each(|counter| writeln!(f, "    {:>8} {}", counter.count, counter.name))?;
         }
         for node in &self.nodes {
             node.fmt(f)?;

@@ -19,10 +19,10 @@ Examples:
   rackless exec h1 -- rackless gen flood.lua 0 --rate 100
   rackless gen --port null: flood.lua --help")]
 pub(crate) struct Args {
-    /// A port, such as af_packet:eth0, dpdk:net_af_packet,iface=eth0 or null:
+    /// A port, such as af_packet:eth0, af_xdp:eth0, dpdk:net_af_packet,iface=eth0 or null:
     #[arg(long = "port", value_name = "DEVICE")]
     ports: Vec<DeviceSpec>,
-    /// How a node's interfaces are opened: af_packet or dpdk [default: $RACKLESS_DRIVER or af_packet]
+    /// How a node's interfaces are opened: af_packet, af_xdp or dpdk [default: $RACKLESS_DRIVER or af_packet]
     #[arg(long, value_name = "DRIVER")]
     driver: Option<Driver>,
     /// The Lua script

@@ -56,6 +56,29 @@ fn a_node_of_an_ordinary_users_lab_sees_its_files() {
 }
 
 #[test]
+fn nodes_know_each_other_by_name() {
+    const TWO: &str = "[node.a]\n[node.b]\n[[link]]\nends = [\"a\", \"b\"]\n";
+    const THIRD: &str = "[node.c]\nfiles.\"/etc/hosts\" = \"10.0.0.1 first\\n\"\n";
+    let home = Home::new();
+    home.ok(&["up", "-d", &home.lab("names.toml", TWO)]);
+    assert!(home.pings("a", "b") && home.pings("b", "a"));
+    let of_a = home.ok(&["exec", "a", "--", "getent", "ahosts", "b"]);
+    let addresses = home.ok(&["exec", "b", "--", "ip", "-brief", "address", "show", "eth0"]);
+    for address in of_a.lines().filter_map(|line| line.split(' ').next()) {
+        assert!(addresses.contains(address), "{of_a}, {addresses}");
+    }
+    let machine = fs::read_to_string("/etc/hosts").expect("the machine's names");
+    assert!(home.ok(&["exec", "a", "--", "cat", "/etc/hosts"]).starts_with(&machine));
+    // A node that comes later is known to those that were there; one with names of its own keeps them.
+    home.lab("names.toml", &format!("{TWO}{THIRD}[[link]]\nends = [\"a\", \"c\"]\n"));
+    home.ok(&["up", "-d", "names.toml"]);
+    assert!(home.pings("a", "c"));
+    assert_eq!(home.ok(&["exec", "c", "--", "cat", "/etc/hosts"]), "10.0.0.1 first\n");
+    home.ok(&["down"]);
+    assert_eq!(fs::read_to_string("/etc/hosts").expect("the machine's names"), machine);
+}
+
+#[test]
 fn a_file_that_cannot_be_is_named() {
     let home = Home::new();
     let lab = home.lab("missing.toml", "[node.a]\nfiles.\"/etc/motd\" = { from = \"no-such.conf\" }\n");

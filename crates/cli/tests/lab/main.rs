@@ -5,6 +5,8 @@ mod cgroups;
 mod checks;
 mod clab;
 mod converge;
+mod direct;
+mod drivers;
 mod files;
 mod functions;
 mod home;

@@ -1,10 +1,8 @@
 //! What is live becomes what is wanted: the interfaces of a whole lab, or of what changes in one that runs.
 
 use std::collections::{HashMap, HashSet};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use netlink_packet_route::link::{LinkAttribute, State};
 use nix::errno::Errno;
 use rackless_link::Conditions;
 use rackless_topology::model::{LinkState, Wire};
@@ -22,6 +20,7 @@ use crate::netlink::{Netlink, Request};
 use crate::node;
 use crate::plan::{Kept, LinkKind, LinkPlan, NodePlan, Plan};
 use crate::sys;
+use crate::watch::LinkWatch;
 
 /// How long new ports are waited for; the kernel is said to need up to a second when it is busy.
 const PORT_PATIENCE: Duration = Duration::from_secs(2);
@@ -155,10 +154,12 @@ impl Fabric {
 
     /// Makes the interfaces of new nodes and links; gives the nodes that are to be configured.
     ///
-    /// When this returns, the new links pass frames on.
+    /// When this returns, the new ports pass frames on. The kernel lets a port do so a moment after both ends of its
+    /// veth are up (`net/core/link_watch.c`); what a node says before that is lost, and counted as dropped.
     fn make_interfaces(&mut self, plan: &Plan, fresh: &Fresh) -> Result<Vec<Unconfigured>, Error> {
         let mut unconfigured = self.make_nodes(plan)?;
         self.netlink.send(self.requests(plan, fresh))?;
+        let watch = self.namespace.within(LinkWatch::open)?;
         for (place, before, socket) in &mut unconfigured {
             let node = &self.nodes[*place];
             node::raise(&node.plan, before.as_ref(), &node.namespace, socket)?;
@@ -175,29 +176,10 @@ impl Fabric {
                 ports.iter().try_for_each(|port| sys::offload_off(&self.netlink, &port.name))?;
             }
         }
-        self.await_ports(plan, fresh)?;
-        Ok(unconfigured)
-    }
-
-    /// Waits until all new ports pass frames on.
-    ///
-    /// The kernel lets a port do so a moment after both ends of its veth are up (`net/core/link_watch.c`); what a
-    /// node says before that is lost, and counted as dropped.
-    fn await_ports(&mut self, plan: &Plan, fresh: &Fresh) -> Result<(), Error> {
         let links = fresh.links.iter().map(|place| &plan.links[*place]).chain(&plan.growth.trunks);
-        let mut waiting: HashSet<u32> = links.flat_map(LinkPlan::ports).map(|port| port.index).collect();
-        let begin = Instant::now();
-        while !waiting.is_empty() && begin.elapsed() < PORT_PATIENCE {
-            for link in self.netlink.links()? {
-                if link.attributes.contains(&LinkAttribute::OperState(State::Up)) {
-                    waiting.remove(&link.header.index);
-                }
-            }
-            if !waiting.is_empty() {
-                thread::sleep(Duration::from_micros(200));
-            }
-        }
-        Ok(()) // a port that is not there yet loses frames, and no more
+        let ports = links.flat_map(LinkPlan::ports).map(|port| port.index).collect();
+        watch.await_up(ports, &mut self.netlink, PORT_PATIENCE)?; // one that is late loses frames, and no more
+        Ok(unconfigured)
     }
 
     fn configure_nodes(&self, unconfigured: Vec<Unconfigured>) -> Result<(), Error> {

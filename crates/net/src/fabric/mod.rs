@@ -101,7 +101,7 @@ impl Fabric {
         let namespace = Namespace::create()?;
         node::silence_ipv6()?; // the fabric itself says nothing: bridges and ports have no addresses
         let netlink = Netlink::open()?;
-        let (wires, died) = Wires::new();
+        let (wires, died) = Wires::new(namespace.try_clone()?);
         let mut fabric = Self {
             namespace,
             netlink,

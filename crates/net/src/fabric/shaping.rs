@@ -164,7 +164,8 @@ impl Fabric {
         };
         let fds = self.namespace.within(open)?;
         offload_taps(&fds, &record.plan, oriented)?;
-        let cable = self.wires.add(init, Taps { fds, header }, oriented, record.wire == Wire::Precise)?;
+        let taps_of_wire = Taps { fds, header, ports: join::ports_behind(&record.plan) };
+        let cable = self.wires.add(init, taps_of_wire, oriented, record.wire == Wire::Precise)?;
         let mut requests = join::prepare_wire(&record.plan, &taps);
         if record.state != LinkState::Silent {
             requests.extend(join::detour(&record.plan, &taps));
@@ -210,6 +211,11 @@ impl Fabric {
             .map(|place| &wanted.links[*place])
             .filter(|link| matches!(self.choose_for(link.wire, &link.conditions), Ok(Imposed::User)))
             .count()
+    }
+
+    /// Lets all frames for a port go where packet sockets at that port see them.
+    pub(crate) fn show_port(&mut self, index: u32) {
+        self.wires.show(index);
     }
 
     /// Starts a wire process in the place of one that died.

@@ -78,10 +78,10 @@ impl Init {
         Ok(())
     }
 
-    /// Orders a wire process, which serves the other end of `socket`.
-    pub(crate) fn start_wire(&self, socket: BorrowedFd<'_>) -> Result<(), Error> {
+    /// Orders a wire process, which serves the other end of `socket` in the fabric's namespace.
+    pub(crate) fn start_wire(&self, socket: BorrowedFd<'_>, fabric: BorrowedFd<'_>) -> Result<(), Error> {
         let bytes = serde_json::to_vec(&Order::Wire).expect("an order is plain data");
-        let sent = sys::send_with(&self.socket, &bytes, &[socket]);
+        let sent = sys::send_with(&self.socket, &bytes, &[socket, fabric]);
         sent.map_err(|source| Error::Spawn { what: "a wire process".into(), source })?;
         fault::step();
         Ok(())

@@ -82,11 +82,11 @@ fn serve_until_error(socket: &OwnedFd, shown: &[&Path]) -> Result<(), Failure> {
 
 /// Starts a wire process; if that fails, the socket closes and the lab sees it.
 fn start_wire(fds: Vec<OwnedFd>) {
-    let Some(socket) = fds.into_iter().next() else { return };
+    let Ok([socket, fabric]) = <[OwnedFd; 2]>::try_from(fds) else { return };
     if let Ok(ForkResult::Child) = sys::fork() {
-        let _ = sys::close_all_but(&[0, 1, 2, socket.as_raw_fd()]);
+        let _ = sys::close_all_but(&[0, 1, 2, socket.as_raw_fd(), fabric.as_raw_fd()]);
         let _ = SigSet::empty().thread_set_mask();
-        let result = wire::serve(socket);
+        let result = wire::serve(socket, fabric);
         std::process::exit(i32::from(result.is_err()))
     }
 }

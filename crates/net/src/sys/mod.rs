@@ -8,6 +8,7 @@ mod packet;
 mod process;
 mod ring;
 mod tun;
+mod xsk;
 
 pub(crate) use descriptor::{
     close_all_but, null_streams, pidfd_open, receive_with, replace_streams, send_with,
@@ -19,3 +20,4 @@ pub(crate) use packet::open_tap;
 pub(crate) use process::{clone_init, default_signal, fork, raise_priority, run_first, share_memory_pools};
 pub(crate) use ring::{RETIRE_MS, RawFrame, Ring, take_drops};
 pub(crate) use tun::{VNET_HEADER, open_wire_end, set_wire_offload};
+pub(crate) use xsk::XskSender;

@@ -3,12 +3,13 @@
 //! A wire process holds the two TAPs of each of its cables and nothing else: it can die at any time and be started
 //! again, and what is lost are the frames on their way. The lab keeps the TAPs, so that no interface vanishes.
 
+mod end;
 mod frame;
 mod protocol;
 mod wake;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -31,12 +32,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The wire processes of a lab and their cables.
 pub(crate) struct Wires {
+    fabric: OwnedFd,
     workers: Vec<Worker>,
     /// One process for two cores at most: the ends of the cables need cores, too.
     most: usize,
     cables: BTreeMap<u64, Cable>,
     next: u64,
     deaths: mpsc::Sender<usize>,
+    /// Ports at which somebody looks, or has: all their frames go through TAPs.
+    shown: BTreeSet<u32>,
 }
 
 /// A wire process as the lab sees it.
@@ -50,6 +54,8 @@ pub(crate) struct Taps {
     pub(crate) fds: [OwnedFd; 2],
     /// Whether frames come and go behind a virtio-net header.
     pub(crate) header: bool,
+    /// The ports to which they lead by a redirect, by index.
+    pub(crate) ports: [Option<u32>; 2],
 }
 
 /// Two TAPs that a wire process joins.
@@ -62,10 +68,13 @@ struct Cable {
 
 impl Wires {
     /// Makes the lab's side without a process, and what gives the number of each process that dies.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<usize>) {
+    ///
+    /// `fabric` is the namespace of the ports.
+    pub(crate) fn new(fabric: OwnedFd) -> (Self, mpsc::Receiver<usize>) {
         let (deaths, died) = mpsc::channel();
         let most = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
-        (Self { workers: Vec::new(), most, cables: BTreeMap::new(), next: 1, deaths }, died)
+        let (cables, shown) = (BTreeMap::new(), BTreeSet::new());
+        (Self { fabric, workers: Vec::new(), most, cables, next: 1, deaths, shown }, died)
     }
 
     /// Joins two TAPs; gives the name of the cable.
@@ -80,7 +89,7 @@ impl Wires {
         let id = self.next;
         self.next += 1;
         let cable = Cable { worker, taps, conditions: conditions.clone(), precise };
-        self.workers[worker].add(id, &cable);
+        self.workers[worker].add(id, &cable, &self.shown);
         self.cables.insert(id, cable);
         Ok(id)
     }
@@ -105,6 +114,14 @@ impl Wires {
         }
     }
 
+    /// Lets all frames for a port go where packet sockets at that port see them.
+    pub(crate) fn show(&mut self, port: u32) {
+        if self.shown.insert(port) {
+            self.workers.iter_mut().for_each(|worker| worker.send(&Request::Show { port }));
+            self.counters(); // whoever has answered has done it
+        }
+    }
+
     /// Asks what all cables did so far.
     pub(crate) fn counters(&mut self) -> BTreeMap<u64, [Counters; 2]> {
         self.workers.iter_mut().flat_map(Worker::counters).collect()
@@ -114,7 +131,7 @@ impl Wires {
     pub(crate) fn restart(&mut self, init: &Init, worker: usize) -> Result<(), Error> {
         self.workers[worker] = self.start(init, worker)?;
         for (id, cable) in self.cables.iter().filter(|(_, cable)| cable.worker == worker) {
-            self.workers[worker].add(*id, cable);
+            self.workers[worker].add(*id, cable, &self.shown);
         }
         Ok(())
     }
@@ -136,7 +153,7 @@ impl Wires {
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         ours.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
         ours.set_write_timeout(Some(PATIENCE)).map_err(failed)?;
-        init.start_wire(theirs.as_fd())?;
+        init.start_wire(theirs.as_fd(), self.fabric.as_fd())?;
         let watched = ours.try_clone().map_err(failed)?;
         let deaths = self.deaths.clone();
         std::thread::spawn(move || {
@@ -152,11 +169,12 @@ impl Wires {
 }
 
 impl Worker {
-    fn add(&mut self, id: u64, cable: &Cable) {
+    fn add(&mut self, id: u64, cable: &Cable, shown: &BTreeSet<u32>) {
         let Cable { taps, conditions, precise, .. } = cable;
         let conditions = conditions.clone();
-        let request =
-            Request::Add { cable: id, seed: id, header: taps.header, conditions, precise: *precise };
+        let ports = taps.ports.map(|port| port.filter(|port| !shown.contains(port)));
+        let (header, precise) = (taps.header, *precise);
+        let request = Request::Add { cable: id, seed: id, header, ports, conditions, precise };
         let sent = self.sender.send(&request, &taps.fds.each_ref().map(AsFd::as_fd));
         self.judge(sent);
     }

@@ -14,6 +14,8 @@ pub(super) enum Request {
         seed: u64,
         /// Whether frames come and go behind a virtio-net header.
         header: bool,
+        /// The ports to which the TAPs lead, by index, where frames may also go past them.
+        ports: [Option<u32>; 2],
         /// From the first TAP to the second, and from the second to the first.
         conditions: [Conditions; 2],
         /// Whether to be exact at the cost of a core.
@@ -23,6 +25,8 @@ pub(super) enum Request {
     Change { cable: u64, conditions: [Conditions; 2], precise: bool },
     /// Deliver the frames on their way, and then forget the cable. No reply.
     Remove { cable: u64 },
+    /// Let no frame go to this port past its TAP from now on. No reply.
+    Show { port: u32 },
     /// Tell what the cables did: [`Reply`].
     Counters,
 }

@@ -11,15 +11,16 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sched::{CloneFlags, setns};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::time::TimeSpec;
 use rackless_link::{Conditions, Count, Direction};
 
+use super::end::End;
 use super::frame::{Buffers, WireFrame};
 use super::protocol::{Reply, Request};
 use super::wake::{Pass, WakeUp};
 use crate::connection::{Connection, Sender};
-use crate::sys::VNET_HEADER;
 
 /// Frames that are read from one TAP before the others get their turn.
 const BURST: usize = 64;
@@ -35,19 +36,13 @@ const MOST_HELD: Count = Count { frames: 500_000, bytes: 1 << 30 };
 /// The event of the lab's socket; those of TAPs are twice the place of their cable, plus the end.
 const CONTROL: u64 = u64::MAX;
 
-/// A TAP, and whether its frames come and go behind a virtio-net header.
-struct Tap {
-    fd: OwnedFd,
-    header: bool,
-}
-
-/// Two TAPs, and what happens to frames between them.
+/// Two ends, and what happens to frames between them.
 struct Cable {
     id: u64,
     precise: bool,
     leaving: bool,
-    taps: [Tap; 2],
-    /// The one of place 0 takes from the first TAP and gives to the second.
+    ends: [End; 2],
+    /// The one of place 0 takes from the first end and gives to the second.
     directions: [Direction<WireFrame>; 2],
     /// For when each direction is in the agenda.
     planned: [Option<u64>; 2],
@@ -63,18 +58,21 @@ struct Worker {
     agenda: BinaryHeap<Reverse<(u64, usize, usize)>>,
     buffers: Buffers,
     wake: WakeUp,
+    /// Whether the process is in the fabric's namespace, where the ports are.
+    at_ports: bool,
     /// When the last look at its sleep was taken, and how long it has slept since.
     slept: (u64, u64),
     /// Whether it runs before ordinary processes; `None` if it may not.
     first: Option<bool>,
 }
 
-/// Serves the lab at the other end of `socket` until it has gone.
-pub(crate) fn serve(socket: OwnedFd) -> io::Result<()> {
+/// Serves the lab at the other end of `socket` until it has gone; `fabric` is the namespace of its ports.
+pub(crate) fn serve(socket: OwnedFd, fabric: OwnedFd) -> io::Result<()> {
     let _ = nix::sys::prctl::set_name(c"rackless-wire");
     // Both are favours: without them a busy machine makes delays less exact.
     let _ = nix::sys::prctl::set_timerslack(1);
     let _ = crate::sys::raise_priority();
+    let at_ports = setns(fabric, CloneFlags::CLONE_NEWNET).is_ok();
     let stream = UnixStream::from(socket);
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, CONTROL))?;
@@ -86,7 +84,8 @@ pub(crate) fn serve(socket: OwnedFd) -> io::Result<()> {
     // On the only core, a flood would leave the rest of the machine nothing.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let first = (cores > 1).then_some(false);
-    Worker { start, epoll, connection, sender, cables, agenda, buffers, wake, slept: (0, 0), first }.work()
+    let slept = (0, 0);
+    Worker { start, epoll, connection, sender, cables, agenda, buffers, wake, at_ports, slept, first }.work()
 }
 
 impl Worker {
@@ -136,9 +135,9 @@ impl Worker {
     /// too early.
     fn read(&mut self, place: usize, end: usize, pass: Pass) {
         let Some(cable) = self.cables.get_mut(place).and_then(Option::as_mut) else { return };
-        let tap = &cable.taps[end];
+        let from = &cable.ends[end];
         for _ in 0..BURST {
-            let Some(frame) = self.buffers.frame(|bytes| tap.read(bytes)) else { break };
+            let Some(frame) = self.buffers.frame(|bytes| from.read(bytes)) else { break };
             cable.directions[end].offer(frame, pass.arrival(ps(self.start.elapsed())));
         }
         plan(&mut self.agenda, cable, place, end);
@@ -158,11 +157,12 @@ impl Worker {
                 continue; // planned anew since
             }
             cable.planned[end] = None;
-            let tap = &cable.taps[1 - end];
+            let to = &mut cable.ends[1 - end];
             while let Some((frame, _)) = cable.directions[end].take_due(now) {
-                tap.write(&frame);
+                to.write(&frame);
                 self.buffers.recycle(frame);
             }
+            to.flush();
             plan(&mut self.agenda, cable, place, end);
             if cable.leaving && cable.planned == [None, None] {
                 self.forget(place);
@@ -175,14 +175,19 @@ impl Worker {
         loop {
             let Some(request) = self.connection.receive::<Request>()? else { return Ok(false) };
             match request {
-                Request::Add { cable, seed, header, conditions, precise } => {
+                Request::Add { cable, seed, header, ports, conditions, precise } => {
                     let taps = <[OwnedFd; 2]>::try_from(self.connection.take_fds());
-                    let taps = taps.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-                    let taps = taps.map(|fd| Tap { fd, header });
-                    self.add(cable, seed, &conditions, precise, taps)?;
+                    let [a, b] = taps.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+                    let ports = ports.map(|port| port.filter(|_| self.at_ports));
+                    let ends = [End::new(a, header, ports[0]), End::new(b, header, ports[1])];
+                    self.add(cable, seed, &conditions, precise, ends)?;
                 }
                 Request::Change { cable, conditions, precise } => self.change(cable, &conditions, precise),
                 Request::Remove { cable } => self.remove(cable),
+                Request::Show { port } => {
+                    let ends = self.cables.iter_mut().flatten().flat_map(|cable| &mut cable.ends);
+                    ends.for_each(|end| end.show(port));
+                }
                 Request::Counters => {
                     let all = self.cables.iter().flatten();
                     let counters =
@@ -216,20 +221,20 @@ impl Worker {
         seed: u64,
         conditions: &[Conditions; 2],
         precise: bool,
-        taps: [Tap; 2],
+        ends: [End; 2],
     ) -> io::Result<()> {
         let free = self.cables.iter().position(Option::is_none);
         let place = free.unwrap_or(self.cables.len());
-        for (end, tap) in taps.iter().enumerate() {
-            let data = (place * 2 + end) as u64;
-            self.epoll.add(&tap.fd, EpollEvent::new(EpollFlags::EPOLLIN, data))?;
+        for (place_of_end, end) in ends.iter().enumerate() {
+            let data = (place * 2 + place_of_end) as u64;
+            self.epoll.add(&end.tap, EpollEvent::new(EpollFlags::EPOLLIN, data))?;
         }
         let now = self.now();
         let [there, back] = conditions;
         // Two directions with one seed would lose the same frames.
         let directions = [(there, seed), (back, !seed)]
             .map(|(conditions, seed)| Direction::new(conditions, seed, now).bounded(MOST_HELD));
-        let cable = Cable { id, precise, leaving: false, taps, directions, planned: [None, None] };
+        let cable = Cable { id, precise, leaving: false, ends, directions, planned: [None, None] };
         match free {
             Some(place) => self.cables[place] = Some(cable),
             None => self.cables.push(Some(cable)),
@@ -253,7 +258,7 @@ impl Worker {
         let Some((place, cable)) = find(&mut self.cables, id) else { return };
         // Nothing is led here any more, and what has come before is carried on.
         for end in 0..2 {
-            while let Some(frame) = self.buffers.frame(|bytes| cable.taps[end].read(bytes)) {
+            while let Some(frame) = self.buffers.frame(|bytes| cable.ends[end].read(bytes)) {
                 cable.directions[end].offer(frame, now);
             }
             plan(&mut self.agenda, cable, place, end);
@@ -261,8 +266,8 @@ impl Worker {
         cable.leaving = true;
         cable.precise = false;
         let idle = cable.planned == [None, None];
-        for tap in &cable.taps {
-            let _ = self.epoll.delete(&tap.fd); // nothing comes any more
+        for end in &cable.ends {
+            let _ = self.epoll.delete(&end.tap); // nothing comes any more
         }
         if idle {
             self.forget(place);
@@ -293,24 +298,6 @@ fn plan(agenda: &mut BinaryHeap<Reverse<(u64, usize, usize)>>, cable: &mut Cable
 fn find(cables: &mut [Option<Cable>], id: u64) -> Option<(usize, &mut Cable)> {
     let all = cables.iter_mut().enumerate();
     all.filter_map(|(place, cable)| Some((place, cable.as_mut()?))).find(|(_, cable)| cable.id == id)
-}
-
-impl Tap {
-    /// Reads a frame, in any case behind a header; `None` if there is none.
-    fn read(&self, bytes: &mut [u8]) -> Option<usize> {
-        if self.header {
-            return nix::unistd::read(&self.fd, bytes).ok();
-        }
-        let (header, frame) = bytes.split_at_mut(VNET_HEADER);
-        header.fill(0); // a frame like any other
-        nix::unistd::read(&self.fd, frame).ok().map(|length| VNET_HEADER + length)
-    }
-
-    /// Gives it a frame; one that it does not take is lost, as at any interface that is down.
-    fn write(&self, frame: &WireFrame) {
-        let start = if self.header { 0 } else { VNET_HEADER };
-        let _ = nix::unistd::write(&self.fd, &frame.as_bytes()[start..]);
-    }
 }
 
 fn ps(duration: Duration) -> u64 {

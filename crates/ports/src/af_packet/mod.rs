@@ -11,6 +11,7 @@ use rackless_packet::checksum;
 use rackless_packet::ethernet::EtherType;
 
 use self::ring::{Frame, Ring};
+pub(crate) use self::socket::set_option;
 use self::socket::{PacketSocket, Refusal};
 use crate::interface::Interface;
 use crate::{Error, Options};

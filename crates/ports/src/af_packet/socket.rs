@@ -151,7 +151,7 @@ fn bind(socket: BorrowedFd<'_>, index: i32) -> io::Result<()> {
 }
 
 /// Sets an option of the packet level.
-pub(super) fn set_option<T>(socket: BorrowedFd<'_>, option: c_int, value: &T) -> io::Result<()> {
+pub(crate) fn set_option<T>(socket: BorrowedFd<'_>, option: c_int, value: &T) -> io::Result<()> {
     // SAFETY: the value is a live plain struct of the length given, which the kernel reads.
     let code = unsafe {
         let value = (value as *const T).cast();

@@ -2,14 +2,13 @@
 #![allow(unsafe_code, reason = "poll on a port's descriptor")]
 
 use std::net::UdpSocket;
-use std::os::fd::AsRawFd as _;
 
-use rackless_nf::{Pool, Port};
+use rackless_nf::Pool;
 use rackless_packet::checksum::{Verdict, verify};
 use rackless_ports::Options;
 
 use crate::isolated::{ip, isolated, isolated_unprivileged};
-use crate::{cable, frame, open, packets, receive, refusal, send, within_five_seconds};
+use crate::{cable, frame, open, packets, readable, receive, refusal, send, within_five_seconds};
 
 fn both_ways() {
     cable();
@@ -209,11 +208,4 @@ fn a_process_without_the_right_is_told_what_was_refused() {
             "cannot open a packet socket on interface lo: Operation not permitted (os error 1)"
         );
     });
-}
-
-fn readable(port: &dyn Port) -> bool {
-    let fd = port.wait_fd().unwrap().as_raw_fd();
-    let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    // SAFETY: one live struct.
-    unsafe { libc::poll(&mut poll, 1, 0) == 1 }
 }

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a failed test says where")]
 
 mod af_packet;
+mod af_xdp;
 mod dpdk;
 #[path = "../../../dpdk-sys/tests/isolated/mod.rs"]
 mod isolated;
 
+use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
 
 use rackless_nf::{Packet, Port};
@@ -74,6 +76,15 @@ fn receive(port: &mut dyn Port, n: usize) -> Vec<Vec<u8>> {
     });
     assert_eq!(frames.len(), n, "more frames than expected");
     frames
+}
+
+/// Whether a worker that sleeps at the port would be woken now.
+#[allow(unsafe_code, reason = "poll on a port's descriptor")]
+fn readable(port: &dyn Port) -> bool {
+    let fd = port.wait_fd().unwrap().as_raw_fd();
+    let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one live struct.
+    unsafe { libc::poll(&mut poll, 1, 0) == 1 }
 }
 
 fn within_five_seconds(what: &str, mut done: impl FnMut() -> bool) {

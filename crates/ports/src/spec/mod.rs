@@ -1,9 +1,16 @@
 //! The device string: which back-end, which device.
 
+mod af_xdp;
+mod dpdk;
+mod null;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use self::af_xdp::{AfXdpSpec, XdpMode, ZeroCopy};
+pub use self::dpdk::DpdkSpec;
+pub use self::null::NullSpec;
 use crate::Error;
 
 /// A device, as its string names it.
@@ -11,6 +18,7 @@ use crate::Error;
 /// | String | What it opens |
 /// |---|---|
 /// | `af_packet:eth0` | a network interface, through a packet socket |
+/// | `af_xdp:eth0` · `af_xdp:eth0,queue=1,mode=native,zero_copy=yes` | a network interface, through AF_XDP |
 /// | `dpdk:net_af_packet,iface=eth0` | a software device of DPDK with its arguments |
 /// | `dpdk:0000:3b:00.0` | a PCI device of DPDK |
 /// | `null:` · `null:size=128,count=1000` · `null:template=frames.pcap` | frames from nowhere; sent ones are counted |
@@ -33,6 +41,8 @@ pub enum DeviceSpec {
         /// The interface's name.
         interface: String,
     },
+    /// `af_xdp:`
+    AfXdp(AfXdpSpec),
     /// `dpdk:`
     Dpdk(DpdkSpec),
     /// `null:`
@@ -46,35 +56,8 @@ pub enum DeviceSpec {
     },
 }
 
-/// A device of DPDK.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DpdkSpec {
-    /// A driver's name, with or without a number behind it, or a PCI address.
-    pub device: String,
-    /// Arguments for the driver, in their order.
-    pub arguments: Vec<(String, String)>,
-    /// Whether `device` is a PCI address.
-    pub pci: bool,
-}
-
-/// Frames from nowhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NullSpec {
-    /// Length of the frames in bytes, where no template is given.
-    pub size: usize,
-    /// How many frames there are; endless without it.
-    pub count: Option<u64>,
-    /// A capture whose frames are received round and round.
-    pub template: Option<PathBuf>,
-}
-
-impl Default for NullSpec {
-    fn default() -> Self {
-        Self { size: 64, count: None, template: None }
-    }
-}
-
-const ALLOWED: &str = "allowed are af_packet:<interface>, dpdk:<driver>[,key=value…], dpdk:<PCI address>, \
+const ALLOWED: &str = "allowed are af_packet:<interface>, af_xdp:<interface>[,queue=<number>][,mode=auto|native|generic]\
+                       [,zero_copy=auto|yes|no], dpdk:<driver>[,key=value…], dpdk:<PCI address>, \
                        null:[size=<bytes>][,count=<frames>][,template=<pcap file>], pcap:[<in file>][,<out file>]";
 
 impl FromStr for DeviceSpec {
@@ -82,9 +65,10 @@ impl FromStr for DeviceSpec {
 
     fn from_str(device: &str) -> Result<Self, Error> {
         let spec = match device.split_once(':') {
-            Some(("af_packet", rest)) => af_packet(rest),
-            Some(("dpdk", rest)) => dpdk(rest),
-            Some(("null", rest)) => null(rest),
+            Some(("af_packet", rest)) => interface_name(rest).map(|interface| Self::AfPacket { interface }),
+            Some(("af_xdp", rest)) => AfXdpSpec::parse(rest).map(Self::AfXdp),
+            Some(("dpdk", rest)) => DpdkSpec::parse(rest).map(Self::Dpdk),
+            Some(("null", rest)) => NullSpec::parse(rest).map(Self::Null),
             Some(("pcap", rest)) => pcap(rest),
             _ => Err(ALLOWED.to_owned()),
         };
@@ -96,15 +80,9 @@ impl fmt::Display for DeviceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AfPacket { interface } => write!(f, "af_packet:{interface}"),
-            Self::Dpdk(dpdk) => {
-                write!(f, "dpdk:{}", dpdk.device)?;
-                dpdk.arguments.iter().try_for_each(|(key, value)| write!(f, ",{key}={value}"))
-            }
-            Self::Null(null) => {
-                write!(f, "null:size={}", null.size)?;
-                null.count.iter().try_for_each(|count| write!(f, ",count={count}"))?;
-                null.template.iter().try_for_each(|path| write!(f, ",template={}", path.display()))
-            }
+            Self::AfXdp(af_xdp) => af_xdp.fmt(f),
+            Self::Dpdk(dpdk) => dpdk.fmt(f),
+            Self::Null(null) => null.fmt(f),
             Self::Pcap { input, output } => {
                 f.write_str("pcap:")?;
                 input.iter().try_for_each(|path| write!(f, "{}", path.display()))?;
@@ -114,59 +92,14 @@ impl fmt::Display for DeviceSpec {
     }
 }
 
-fn af_packet(interface: &str) -> Result<DeviceSpec, String> {
+fn interface_name(interface: &str) -> Result<String, String> {
     // The kernel's own rule, dev_valid_name().
     let fits = (1..libc::IFNAMSIZ).contains(&interface.len()) && !matches!(interface, "." | "..");
     let clean = !interface.contains(|c: char| c == '/' || c == ':' || c.is_whitespace() || c == '\0');
     if !fits || !clean {
         return Err("an interface's name has 1 to 15 bytes without '/', ':' and spaces".into());
     }
-    Ok(DeviceSpec::AfPacket { interface: interface.to_owned() })
-}
-
-fn dpdk(rest: &str) -> Result<DeviceSpec, String> {
-    let mut words = rest.split(',');
-    let device = words.next().unwrap_or_default();
-    let pci = is_pci_address(device);
-    // DPDK renamed its drivers in 17.05; scripts still say `eth_af_packet`.
-    let device = device.strip_prefix("eth_").map_or(device.to_owned(), |driver| format!("net_{driver}"));
-    let clean = device.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'.'));
-    if !(pci || device.starts_with("net_") && device.len() > 4) || !clean {
-        return Err("after 'dpdk:' stands a driver as net_af_packet or a PCI address as 0000:3b:00.0".into());
-    }
-    let arguments = words.map(|word| key_value(word).map(|(key, value)| (key.to_owned(), value.to_owned())));
-    Ok(DeviceSpec::Dpdk(DpdkSpec { device, arguments: arguments.collect::<Result<_, _>>()?, pci }))
-}
-
-/// `[domain:]bus:device.function`, in hexadecimal.
-fn is_pci_address(device: &str) -> bool {
-    let Some((rest, function)) = device.rsplit_once('.') else { return false };
-    let mut parts = rest.split(':').chain([function]).map(str::len);
-    let lengths = [parts.next(), parts.next(), parts.next(), parts.next(), parts.next()];
-    let shape = matches!(
-        lengths,
-        [Some(4), Some(2), Some(2), Some(1), None] | [Some(2), Some(2), Some(1), None, None]
-    );
-    shape && device.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
-}
-
-fn null(rest: &str) -> Result<DeviceSpec, String> {
-    let mut spec = NullSpec::default();
-    for word in rest.split(',').filter(|word| !word.is_empty()) {
-        let (key, value) = key_value(word)?;
-        let number = || value.parse::<u64>().map_err(|_| format!("'{value}' is no number"));
-        match key {
-            "size" => spec.size = number()? as usize,
-            "count" => spec.count = Some(number()?),
-            "template" => spec.template = Some(value.into()),
-            _ => return Err(format!("'{key}' is not an argument; {ALLOWED}")),
-        }
-    }
-    // Ethernet, IPv4 and UDP headers; and what a buffer of the usual size holds.
-    if !(42..=rackless_nf::Pool::ROOM).contains(&spec.size) {
-        return Err(format!("size is 42 to {} bytes", rackless_nf::Pool::ROOM));
-    }
-    Ok(DeviceSpec::Null(spec))
+    Ok(interface.to_owned())
 }
 
 fn pcap(rest: &str) -> Result<DeviceSpec, String> {
@@ -187,6 +120,10 @@ fn key_value(word: &str) -> Result<(&str, &str), String> {
     }
 }
 
+fn number<T: FromStr>(value: &str) -> Result<T, String> {
+    value.parse().map_err(|_| format!("'{value}' is no number"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +137,9 @@ mod tests {
         for device in [
             "af_packet:eth0",
             "af_packet:west.5",
+            "af_xdp:eth0",
+            "af_xdp:eth0,queue=3,mode=native,zero_copy=yes",
+            "af_xdp:eth0,mode=generic,zero_copy=no",
             "dpdk:net_af_packet,iface=eth0",
             "dpdk:net_af_packet3,iface=eth0,qdisc_bypass=0",
             "dpdk:net_null",
@@ -228,6 +168,12 @@ mod tests {
             ("af_packet:", "1 to 15 bytes"),
             ("af_packet:sixteen_byte_name", "1 to 15 bytes"),
             ("af_packet:a b", "without"),
+            ("af_xdp:", "1 to 15 bytes"),
+            ("af_xdp:eth0,queue=x", "'x' is no number"),
+            ("af_xdp:eth0,queue=-1", "'-1' is no number"),
+            ("af_xdp:eth0,mode=fast", "'mode=fast' is not an argument; allowed are queue=<number>, mode="),
+            ("af_xdp:eth0,mode", "'mode' is not of the form key=value"),
+            ("af_xdp:eth0,mode=generic,zero_copy=yes", "always copies"),
             ("dpdk:", "a driver as net_af_packet"),
             ("dpdk:net_", "a driver as net_af_packet"),
             ("dpdk:af_packet0,iface=eth0", "a driver as net_af_packet"),
