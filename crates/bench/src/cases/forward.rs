@@ -1,4 +1,4 @@
-//! `forward-af-packet`: frames of 64 bytes from one veth to another, ours and testpmd in the same place.
+//! `forward-…`: frames of 64 bytes from one veth to another, ours and testpmd in the same place.
 //!
 //! ```text
 //! source s0 ── n0 [ forwarder ] n1 ── k0 sink          three namespaces
@@ -29,26 +29,67 @@ const WINDOW: Duration = Duration::from_millis(1500);
 /// How much more must be offered than is forwarded.
 const SATURATION: f64 = 1.1;
 
-pub(super) const CASES: &[Case] = &[Case {
-    name: "forward-af-packet",
-    about: "64-byte frames from veth to veth per second of the forwarder's CPU time, beside testpmd io over \
-            net_af_packet",
-    figures: &[Figure {
-        name: "",
-        unit: "Mpps per core",
-        better: Better::Higher,
-        target: Target::RatioAtLeast(0.95),
-    }],
-    repeat: Repeat::Pairs(PAIRS),
-    privileged: true,
-    open,
-}];
+pub(super) const CASES: &[Case] = &[
+    case(
+        "forward-af-packet",
+        "64-byte frames from veth to veth per second of the forwarder's CPU time, beside testpmd io over \
+         net_af_packet",
+        &[figure(0.95)],
+        |site| open(site, "af_packet", Peer::AfPacket),
+    ),
+    case(
+        "forward-af-xdp",
+        "the same by af_xdp:, beside testpmd io over net_af_xdp",
+        &[figure(0.95)],
+        |site| open(site, "af_xdp", Peer::AfXdp),
+    ),
+    case(
+        "forward-af-xdp-af-packet",
+        "the same by af_xdp:, beside testpmd io over net_af_packet",
+        &[figure(1.35)],
+        |site| open(site, "af_xdp", Peer::AfPacket),
+    ),
+];
+
+const fn case(
+    name: &'static str,
+    about: &'static str,
+    figures: &'static [Figure],
+    open: fn(&Site) -> Result<Box<dyn Sides>, Error>,
+) -> Case {
+    Case { name, about, figures, repeat: Repeat::Pairs(PAIRS), privileged: true, open }
+}
+
+const fn figure(ratio: f64) -> Figure {
+    let target = Target::RatioAtLeast(ratio);
+    Figure { name: "", unit: "Mpps per core", better: Better::Higher, target }
+}
+
+/// The driver of testpmd's ports.
+#[derive(Clone, Copy)]
+enum Peer {
+    AfPacket,
+    AfXdp,
+}
+
+impl Peer {
+    fn device(self, number: usize, interface: &str) -> String {
+        match self {
+            Self::AfPacket => format!(
+                "--vdev=net_af_packet{number},iface={interface},qdisc_bypass=1,blocksz=65536,framecnt=4096"
+            ),
+            Self::AfXdp => format!("--vdev=net_af_xdp{number},iface={interface}"),
+        }
+    }
+}
 
 struct Forward {
     bed: Bed,
     site: Site,
     live_frames: PathBuf,
     forwarder: PathBuf,
+    driver: &'static str,
+    peer: Peer,
 }
 
 /// The namespaces and the veths between them.
@@ -58,14 +99,14 @@ struct Bed {
     sink: Namespace,
 }
 
-fn open(site: &Site) -> Result<Box<dyn Sides>, Error> {
+fn open(site: &Site, driver: &'static str, peer: Peer) -> Result<Box<dyn Sides>, Error> {
     need("dpdk-testpmd", "dpdk-dev")?;
     need_two_cores()?;
     let live_frames = site.program("examples/live_frames")?;
     let forwarder = site.program("examples/forward")?;
     let bed = Bed::make()?;
     bed.middle.within(|| finish(Command::new(&live_frames).args(["receive", "n0"])))?;
-    Ok(Box::new(Forward { bed, site: site.clone(), live_frames, forwarder }))
+    Ok(Box::new(Forward { bed, site: site.clone(), live_frames, forwarder, driver, peer }))
 }
 
 impl Bed {
@@ -148,9 +189,10 @@ impl Sides for Forward {
             &config,
             &format!(
                 "core = {}\nidle = \"spin\"\n\
-                 [[ports]]\nname = \"a\"\ndevice = \"af_packet:n0\"\n\
-                 [[ports]]\nname = \"b\"\ndevice = \"af_packet:n1\"\n",
-                CORES[1]
+                 [[ports]]\nname = \"a\"\ndevice = \"{driver}:n0\"\n\
+                 [[ports]]\nname = \"b\"\ndevice = \"{driver}:n1\"\n",
+                CORES[1],
+                driver = self.driver
             ),
         )?;
         let start = || Program::start(Command::new(&self.forwarder).arg("run").arg(&config));
@@ -160,18 +202,13 @@ impl Sides for Forward {
     }
 
     fn peer(&mut self) -> Result<Vec<f64>, Error> {
-        let device = |number, interface| {
-            format!(
-                "--vdev=net_af_packet{number},iface={interface},qdisc_bypass=1,blocksz=65536,framecnt=4096"
-            )
-        };
         let start = || {
             Program::start(
                 Command::new("stdbuf")
                     .args(["-oL", "dpdk-testpmd"])
                     .args(["--lcores", &format!("0@{},1@{}", CORES[0], CORES[1])])
                     .args(["--no-huge", "-m", "256", "--no-pci"])
-                    .args([device(0, "n0"), device(1, "n1")])
+                    .args([self.peer.device(0, "n0"), self.peer.device(1, "n1")])
                     .args(["--", "--total-num-mbufs=16384", "--forward-mode=io", "--auto-start"]),
             )
         };

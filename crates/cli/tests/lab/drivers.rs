@@ -5,7 +5,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::home::{Home, text};
+use crate::home::{Home, text, until};
 
 /// The anycast lab of the examples, in a folder of its own.
 fn anycast(home: &Home) -> String {
@@ -44,7 +44,13 @@ fn an_ordinary_users_lab_on_af_xdp_says_what_works_instead() {
     let lab = anycast(&home);
     let up = with_driver(&home, "af_xdp", &["up", "-d", &lab]);
     let said = text(&up.stderr);
-    let logs = text(&home.run(&["logs", "og_west"]).stdout);
-    assert!(format!("{said}{logs}").contains("af_packet:cli works without"), "{said}{logs}");
+    until("the function says why it cannot run", || {
+        // The lab may be up before the function has failed.
+        let logs = text(&home.run(&["logs", "og_west"]).stdout);
+        match format!("{said}{logs}") {
+            told if told.contains("af_packet:cli works without") => Ok(()),
+            told => Err(told),
+        }
+    });
     home.run(&["down"]);
 }
