@@ -7,6 +7,7 @@ mod failure;
 mod functions;
 mod live;
 mod output;
+mod packages;
 mod probe;
 mod verbs;
 
@@ -16,7 +17,7 @@ use clap::{Parser, Subcommand};
 
 use verbs::{
     capture, check, completions, doctor, down, drops, events, exec, export, r#gen, graph, hold, import,
-    inspect, link, logs, man, nf, partition, ps, restart, schema, serve, shell, test, top, up, validate,
+    inspect, link, logs, man, new, nf, partition, ps, restart, schema, serve, shell, test, top, up, validate,
 };
 
 /// Build, run and test network functions on a network that lives inside this machine.
@@ -53,6 +54,7 @@ enum Verb {
     Check(check::Args),
     Test(test::Args),
     Capture(capture::Args),
+    New(new::Args),
     Doctor(doctor::Args),
     #[command(subcommand)]
     Nf(nf::Verb),
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
         Verb::Check(args) => check::run(args),
         Verb::Test(args) => test::run(args),
         Verb::Capture(args) => capture::run(args),
+        Verb::New(args) => new::run(args),
         Verb::Doctor(args) => doctor::run(args),
         Verb::Nf(verb) => nf::run(verb),
         Verb::Probe(args) => verbs::probe::run(args),

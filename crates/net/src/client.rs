@@ -21,6 +21,7 @@ use crate::converge::Source;
 use crate::error::Error;
 use crate::history::Record;
 use crate::init::Ended;
+use crate::lab::Packages;
 use crate::observe::Observation;
 use crate::rundir::{self, Base};
 use crate::{neighbours, sys};
@@ -34,6 +35,7 @@ const LAST_BREATH: Duration = Duration::from_secs(10);
 pub struct Client {
     lab: String,
     connection: Connection,
+    packages: Packages,
     sender: Sender,
 }
 
@@ -102,7 +104,7 @@ impl Client {
         };
         let connection = Connection::new(stream);
         let sender = connection.sender().map_err(broken)?;
-        Ok(Self { lab, connection, sender })
+        Ok(Self { lab, connection, sender, packages: Packages::new() })
     }
 
     /// Gives the lab's name.
@@ -210,6 +212,12 @@ impl Client {
         }
     }
 
+    /// Tells where the packages are built that the lab's file names, for [`Client::converge`].
+    pub fn with_packages(mut self, packages: Packages) -> Self {
+        self.packages = packages;
+        self
+    }
+
     /// Makes the lab what `origin` describes now, which must be what it was made from: `dry` only tells what would change.
     ///
     /// Gives the changes, and what the user should know of this machine if the lab needs more of it than before. What is
@@ -221,7 +229,8 @@ impl Client {
             Origin::Text(text) => Source::Text(text.to_owned()),
             Origin::Shape(shape) => Source::Shape(shape.to_owned()),
         };
-        match self.ask(&Request::Converge { source, dry }, &[])? {
+        let packages = self.packages.clone();
+        match self.ask(&Request::Converge { source, dry, packages }, &[])? {
             Reply::Changes { changes, neighbours } => Ok((changes, neighbours::warnings(neighbours))),
             _ => Err(Error::Protocol),
         }

@@ -13,6 +13,7 @@ use crate::converge::Source;
 use crate::fabric::{Carrier, LinkCounters};
 use crate::history::Record;
 use crate::init::Ended;
+use crate::lab::Packages;
 use crate::observe::Observation;
 
 /// What a client asks of a lab; descriptors travel with the first byte of the line.
@@ -39,8 +40,14 @@ pub(crate) enum Request {
     Subscribe,
     /// Tell what has happened: [`Reply::Record`] until [`Reply::Done`]; with `follow`, until the lab ends.
     History { follow: bool },
-    /// Make the lab another, or (`dry`) only tell what would change: [`Reply::Changes`].
-    Converge { source: Source, dry: bool },
+    /// Make the lab another, whose packages are built there, or (`dry`) only tell what would change:
+    /// [`Reply::Changes`].
+    Converge {
+        source: Source,
+        dry: bool,
+        #[serde(default)]
+        packages: Packages,
+    },
     /// Drop all frames between groups of nodes, or (`None`) let all pass again that are dropped: [`Reply::Links`].
     Part { groups: Option<String> },
     /// Look at all of the lab: [`Reply::Observation`].

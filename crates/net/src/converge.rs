@@ -18,6 +18,7 @@ use crate::control::{Event, Reply};
 use crate::error::Error;
 use crate::fabric::{Fabric, Keep};
 use crate::init::Ended;
+use crate::lab::Packages;
 use crate::namespace::Namespace;
 use crate::programs::{self, Program, names};
 use crate::shared::{Shared, lock};
@@ -67,7 +68,12 @@ impl Shared {
     ///
     /// When a change fails, the lab is brought back to what it was; but if a program fails or does not become ready, the
     /// lab is what `source` describes, and the next call starts again what is missing.
-    pub(crate) fn converge(self: &Arc<Self>, source: &Source, dry: bool) -> Result<Reply, Error> {
+    pub(crate) fn converge(
+        self: &Arc<Self>,
+        source: &Source,
+        dry: bool,
+        packages: Packages,
+    ) -> Result<Reply, Error> {
         self.check_origin(source)?;
         let wanted = Arc::new(source.read(&self.options.directory)?);
         if !self.is_up() {
@@ -81,12 +87,15 @@ impl Shared {
         let mut changes = diff.changes(&live.topology, &wanted);
         changes.extend(again.iter().map(|id| started_again(&wanted, *id)));
         self.uplinks().check(&wanted)?;
-        files::check(&wanted, &self.options.directory)?;
+        files::check(&wanted.nodes, &self.options.directory)?;
         self.fabric().check_mended(diff.mended.iter().map(|(old, _)| *old))?;
         if !diff.is_empty() {
             descriptors::reserve_for(&diff, &wanted, &self.fabric())?;
         }
         let neighbours = neighbours::needed_more(&live.topology, &wanted);
+        if !dry {
+            lock(&self.packages).extend(packages);
+        }
         if dry || changes.is_empty() {
             return Ok(Reply::Changes { changes, neighbours });
         }
@@ -167,7 +176,7 @@ impl Shared {
     }
 
     /// Takes the files of nodes away, and writes those of others.
-    fn replace_files<'a>(
+    pub(crate) fn replace_files<'a>(
         &self,
         old: impl Iterator<Item = &'a Node>,
         new: impl Iterator<Item = &'a Node>,

@@ -1,7 +1,7 @@
 //! What a node's program finds in its environment, and the file that describes its interfaces.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use rackless_topology::model::Node;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::control::InterfaceStatus;
 use crate::error::Error;
 use crate::rundir;
-use crate::shared::Shared;
+use crate::shared::{Shared, lock};
 
 /// What a node's program is told of its node.
 #[derive(Serialize)]
@@ -38,12 +38,22 @@ impl Shared {
         for (name, value) in wanted.chain(own) {
             set(&mut all, name, value);
         }
-        if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(std::path::Path::parent) {
-            let rest = all.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
-            let rest = rest.unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
-            set(&mut all, "PATH", format!("{}:{rest}", folder.display()));
-        }
+        let rest = all.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
+        let mut path = self.package_folders(node)?;
+        path.extend(std::env::current_exe().ok().as_deref().and_then(Path::parent).map(Path::to_owned));
+        let mut path: Vec<String> = path.iter().map(|folder| folder.display().to_string()).collect();
+        path.push(rest.unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".to_owned()));
+        set(&mut all, "PATH", path.join(":"));
         Ok(all)
+    }
+
+    /// Gives the folders of the executables of the node's package.
+    fn package_folders(&self, node: &Node) -> Result<Vec<PathBuf>, Error> {
+        let Some(package) = &node.package else { return Ok(Vec::new()) };
+        lock(&self.packages)
+            .get(package)
+            .cloned()
+            .ok_or_else(|| Error::NotBuilt { node: node.name.clone(), package: package.clone() })
     }
 
     /// Writes the file that describes a node, unless it is there.

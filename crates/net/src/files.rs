@@ -4,7 +4,6 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rackless_topology::Topology;
 use rackless_topology::model::{FileContent, Node};
 
 use crate::error::Error;
@@ -39,8 +38,8 @@ pub(crate) fn write<'a>(
 }
 
 /// Sees to it that all files are there which nodes shall get.
-pub(crate) fn check(topology: &Topology, directory: &Path) -> Result<(), Error> {
-    let contents = topology.nodes.iter().flat_map(|node| node.files.values());
+pub(crate) fn check<'a>(nodes: impl IntoIterator<Item = &'a Node>, directory: &Path) -> Result<(), Error> {
+    let contents = nodes.into_iter().flat_map(|node| node.files.values());
     for content in contents {
         if let FileContent::From(from) = content {
             let from = directory.join(from);

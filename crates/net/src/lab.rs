@@ -1,5 +1,6 @@
 //! The lab process: makes a lab, serves it, and removes it.
 
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,11 @@ use crate::service::{self, Answer};
 use crate::shared::{Message, Shared};
 use crate::{descriptors, files, hosts, neighbours, outside, programs, sys, userns};
 
+/// The folders that have the executables of cargo packages, by the packages' folders as the lab file names them.
+///
+/// The lab builds none: who brings it up does, so that it can tell of errors and knows when something is built anew.
+pub type Packages = BTreeMap<PathBuf, Vec<PathBuf>>;
+
 /// Where a lab comes from and what it is called.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -33,6 +39,8 @@ pub struct Options {
     pub shape: Option<String>,
     /// The working directory of the nodes' programs: the lab file's folder.
     pub directory: PathBuf,
+    /// Where the executables of the packages are that nodes name.
+    pub packages: Packages,
     /// Whether a lab in the background ends when the process that asked for it does, however that happens.
     pub ends_with_caller: bool,
 }

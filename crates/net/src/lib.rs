@@ -129,7 +129,7 @@ pub use fabric::{Carrier, LinkCounters};
 pub use facility::{Facility, facilities};
 pub use history::Record;
 pub use init::Ended;
-pub use lab::{Options, run};
+pub use lab::{Options, Packages, run};
 pub use library::{Fault, Lab, hold_for_caller};
 pub use netlink::Refusal;
 pub use observe::{

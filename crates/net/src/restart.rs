@@ -1,19 +1,20 @@
 //! Programs that are started again: because they have ended, or because a user asks.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use nix::libc::{SIGKILL, SIGTERM};
 use rackless_topology::Topology;
-use rackless_topology::model::{ProgramId, Restart};
+use rackless_topology::model::{FileContent, Node, ProgramId, Restart};
 
 use crate::control::Event;
 use crate::error::Error;
-use crate::find;
 use crate::init::Ended;
 use crate::programs::{self, Program};
 use crate::shared::{ProgramName, Shared, lock};
+use crate::{files, find};
 
 /// How long a program may take to end once it was told to; then it is killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -27,14 +28,19 @@ const STEADY: Duration = Duration::from_secs(10);
 impl Shared {
     /// Ends the programs that `text` names and starts them again, in their order; on return they are ready.
     ///
-    /// Their processes get `SIGTERM`, and `SIGKILL` if they take too long; the node's links stay as they are.
+    /// Their processes get `SIGTERM`, and `SIGKILL` if they take too long; the node's links stay as they are. Files that
+    /// the node has from elsewhere are copied anew.
     pub(crate) fn restart(self: &Arc<Self>, text: &str) -> Result<(), Error> {
         if !self.is_up() {
             return Err(Error::ComingUp { lab: self.name.clone() });
         }
         let _only_one = lock(&self.restarting);
-        let programs = find::programs(&self.topology(), text)?;
+        let topology = self.topology();
+        let programs = find::programs(&topology, text)?;
+        let nodes = copied_into(&topology, &programs);
+        files::check(nodes.iter().copied(), &self.options.directory)?;
         self.end_all(&programs)?;
+        self.replace_files(nodes.iter().copied(), nodes.iter().copied())?;
         let order = self.ordered(&programs);
         order
             .iter()
@@ -151,6 +157,13 @@ impl Program {
         self.failures += 1;
         pause
     }
+}
+
+/// Gives the nodes of programs that have files from elsewhere, of which they get the present content.
+fn copied_into<'t>(topology: &'t Topology, programs: &[ProgramId]) -> Vec<&'t Node> {
+    let nodes: BTreeSet<_> = programs.iter().map(|id| id.node).collect();
+    let copied = |node: &&Node| node.files.values().any(|file| matches!(file, FileContent::From(_)));
+    nodes.into_iter().map(|id| &topology[id]).filter(copied).collect()
 }
 
 fn find_program(topology: &Topology, (node, name): &ProgramName) -> Option<ProgramId> {

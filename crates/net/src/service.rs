@@ -111,8 +111,8 @@ fn serve(shared: &Arc<Shared>, stream: UnixStream) -> io::Result<()> {
             Request::Link { node, interface, change } => {
                 answer(&mut sender, change_link(shared, &node, &interface, change))?;
             }
-            Request::Converge { source, dry } => {
-                let reply = shared.converge(&source, dry);
+            Request::Converge { source, dry, packages } => {
+                let reply = shared.converge(&source, dry, packages);
                 sender.send(&reply.unwrap_or_else(|error| error.reply()), &[])?;
             }
             Request::Part { groups } => {

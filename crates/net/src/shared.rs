@@ -18,7 +18,7 @@ use crate::fabric::Fabric;
 use crate::find;
 use crate::history::{History, Record};
 use crate::init::{Ended, Init, Job, News};
-use crate::lab::{Made, Options};
+use crate::lab::{Made, Options, Packages};
 use crate::outside::Uplinks;
 use crate::programs::Program;
 use crate::service::Answer;
@@ -38,6 +38,8 @@ pub(crate) enum Message {
 pub(crate) struct Shared {
     pub(crate) topology: RwLock<Arc<Topology>>,
     pub(crate) options: Options,
+    /// Where the executables of packages are now.
+    pub(crate) packages: Mutex<Packages>,
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
     pub(crate) groups: Groups,
@@ -88,6 +90,7 @@ impl Shared {
         let Made { groups, init, fabric, uplinks } = made;
         Self {
             topology: RwLock::new(Arc::new(topology)),
+            packages: Mutex::new(options.packages.clone()),
             options,
             name,
             folder: folder.to_owned(),

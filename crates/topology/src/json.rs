@@ -30,6 +30,8 @@ struct NodeJson<'a> {
     loopback: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     routes: Vec<RouteJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    package: Option<&'a Path>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     programs: Vec<ProgramJson<'a>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -239,6 +241,7 @@ fn node_json<'a>(topology: &'a Topology, node: &'a Node) -> NodeJson<'a> {
         interfaces: node.interfaces.iter().map(interface_json).collect(),
         loopback: texts(&node.loopback),
         routes: node.routes.iter().map(route).collect(),
+        package: node.package.as_deref(),
         programs: node.programs.iter().map(|program| program_json(node, program)).collect(),
         env: &node.env,
         sysctl: &node.sysctl,

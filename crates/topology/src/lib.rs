@@ -43,7 +43,7 @@
 //!
 //! | Table | Keys |
 //! |---|---|
-//! | `[node.NAME]` | `kind` = `"host"` (default), `"nf"`, `"router"`, `"switch"`, `"process"` · `addresses` of the first interface · `routes` · `run` · `ready` · `restart` = `"never"` (default), `"on-failure"`, `"always"` · `env` · `files` · `sysctl` · `after` · `stp` of a switch |
+//! | `[node.NAME]` | `kind` = `"host"` (default), `"nf"`, `"router"`, `"switch"`, `"process"` · `addresses` of the first interface · `routes` · `package` · `run` · `ready` · `restart` = `"never"` (default), `"on-failure"`, `"always"` · `env` · `files` · `sysctl` · `after` · `stp` of a switch |
 //! | `[node.NAME.interface.IF]` | `addresses` · `mac` · `mtu` · `offload`; IF may be `lo`, with `addresses` only |
 //! | `ready` | one of `tcp`, `log`, `command`, `file` · `within` |
 //! | `files` | `"/path" = "content"` or `"/path" = { from = "local file" }` |
@@ -78,6 +78,8 @@
 //!   what the first end (of an event: the named one) sends and receives, and `preset` for all that is not said.
 //!   A `trace` is a list of milliseconds, or the path of a file with one in each line, from the lab file's folder on.
 //!   An event changes the conditions that it names, and undoes the change after the time of `for`.
+//! - `package` is the folder of a cargo package. Who brings the lab up builds it, and programs of the node find its
+//!   executables in `PATH`.
 //! - A switch with `stp = true` cuts loops of links by the spanning tree protocol, and passes frames on 4 s after
 //!   its links are up. A loop of switches without it is refused.
 //! - A shape's nodes are there before the file's, which can link to them and, by a table of the same name, give

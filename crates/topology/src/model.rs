@@ -64,6 +64,9 @@ pub struct Node {
     pub loopback: Vec<IpNet>,
     /// The routes that the node's kernel gets besides those of its addresses.
     pub routes: Vec<Route>,
+    /// The folder of the cargo package whose executables the programs find in `PATH`; a relative path starts at the lab
+    /// file's directory.
+    pub package: Option<PathBuf>,
     /// The programs that run on the node, in the order of the file.
     pub programs: Vec<Program>,
     /// Environment variables of all programs on the node.

@@ -128,6 +128,9 @@ errors! {
     ));
     a_wrong_shape_lists_the_shapes: error("shape = \"star,3\"\n");
     a_wrong_kind_lists_the_kinds: error("[node.a]\nkind = \"swich\"\n");
+    a_package_without_a_program_and_one_without_a_folder_are_refused: error(
+        "[node.a]\npackage = \".\"\n[node.b]\nrun = \"true\"\npackage = \"\"\n[node.c]\nrun = \"true\"\npackage = 1\n"
+    );
     keys_that_a_kind_does_not_have_are_refused: error(
         "[node.s]\nkind = \"switch\"\nrun = \"true\"\n[node.n]\nkind = \"nf\"\nroutes = []\nstp = true\n\
          interface.lo.addresses = [\"fd00::1/128\"]\n"

@@ -51,6 +51,7 @@ cpus = 2
 memory = "1.5 GiB"
 sysctl = { net.ipv4.ip_forward = 1, "net.ipv6.conf.all.hop_limit" = "9" }
 after = ["h2"]
+package = "../nf"
 
 [node.s1]
 stp = false

@@ -18,6 +18,7 @@ pub(crate) mod lab;
 pub(crate) mod link;
 pub(crate) mod logs;
 pub(crate) mod man;
+pub(crate) mod new;
 pub(crate) mod nf;
 pub(crate) mod partition;
 pub(crate) mod probe;

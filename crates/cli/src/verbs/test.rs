@@ -11,7 +11,7 @@ use rackless_net::{Client, Options};
 use super::{check, validate};
 use crate::checks::{self, Report};
 use crate::failure::Failure;
-use crate::output;
+use crate::{output, packages};
 
 /// Bring a lab up, run its checks, and remove it
 #[derive(clap::Args)]
@@ -47,6 +47,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         name: Some(lab.clone()),
         file: Some(file),
         directory: directory.clone(),
+        packages: packages::build_all(&topology, &directory)?,
         ends_with_caller: true,
         ..Options::default()
     };

@@ -26,4 +26,6 @@ mod restart;
 mod seeing;
 mod soak;
 mod stock;
+mod watch;
 mod wires;
+mod with_cargo;

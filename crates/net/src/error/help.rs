@@ -80,6 +80,9 @@ impl Error {
                 "the variable RACKLESS_PROGRAM names the program of the same version as the library"
                     .to_owned(),
             ),
+            Self::NotBuilt { .. } => {
+                Some("'rackless up' and 'rackless test' build packages before the lab comes up".to_owned())
+            }
             Self::Lab { hint, .. } => hint.clone(),
             _ => None,
         }

@@ -254,6 +254,14 @@ pub enum Error {
         /// The node.
         node: String,
     },
+    /// A node names a cargo package, and nobody has told where its executables are.
+    #[error("the package {} of {node} is not built", package.display())]
+    NotBuilt {
+        /// The node.
+        node: String,
+        /// The folder of the package, as the lab file names it.
+        package: PathBuf,
+    },
     /// The node has no network of its own.
     #[error("{node} has no network of its own")]
     NoNetwork {

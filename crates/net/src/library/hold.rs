@@ -66,5 +66,6 @@ fn read(input: &OwnedFd) -> Result<(rackless_topology::Topology, Options), Error
         Source::Shape(shape) => (None, Some(shape)),
     };
     let name = Some(task.name);
-    Ok((topology, Options { name, file, shape, directory: task.directory, ends_with_caller: true }))
+    let directory = task.directory;
+    Ok((topology, Options { name, file, shape, directory, ends_with_caller: true, ..Options::default() }))
 }

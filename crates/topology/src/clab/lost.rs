@@ -60,6 +60,7 @@ fn of_node(node: &Node) -> Vec<Warning> {
             "containerlab does not start programs again",
         ),
         (!node.files.is_empty(), "files", "they are to be in the image, or among the 'binds' of the node"),
+        (node.package.is_some(), "package", "its executable is to be in the image"),
         (!node.limits.is_none(), "cpus", "the limits of cpus and memory are left out"),
         (
             !node.after.is_empty() || programs(|program| !program.after.is_empty()),

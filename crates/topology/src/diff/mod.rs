@@ -92,7 +92,7 @@ impl Diff {
     }
 
     fn compare_programs(&mut self, live: &Topology, wanted: &Topology) {
-        let surroundings = |node: &Node| (node.env.clone(), node.files.clone());
+        let surroundings = |node: &Node| (node.env.clone(), node.files.clone(), node.package.clone());
         let of_new = |node: &NodeId| wanted.programs_of(*node).collect::<Vec<_>>();
         self.programs.new = self.nodes.new.iter().flat_map(of_new).collect();
         let mut kept = BTreeSet::new();

@@ -11,12 +11,13 @@ use super::{cycle, limits, name, program};
 use crate::error::{Diagnostic, suggest};
 use crate::model::{Kind, Node, NodeId};
 
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 15] = [
     "kind",
     "stp",
     "addresses",
     "interface",
     "routes",
+    "package",
     "run",
     "ready",
     "restart",

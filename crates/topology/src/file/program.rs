@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -38,6 +39,7 @@ pub(super) fn read<'s>(reader: &mut Reader<'s>, node: &mut Node, fields: &Fields
         // Without 'run' what is wrong beside it is told all the same.
         (None, _) => one(reader, fields, "run", None).into_iter().collect(),
     };
+    node.package = fields.get("package").and_then(|value| package(reader, fields, value));
     if let Some(table) = fields.get("env").and_then(|value| reader.table(value, "env")) {
         for (key, value) in table {
             if let Some((key, value)) = command::variable(reader, key, value) {
@@ -51,6 +53,23 @@ pub(super) fn read<'s>(reader: &mut Reader<'s>, node: &mut Node, fields: &Fields
     if let Some(value) = fields.get("sysctl") {
         node.sysctl = sysctl::read(reader, value);
     }
+}
+
+/// Reads the folder of the cargo package that has the programs.
+fn package<'s>(reader: &mut Reader<'s>, fields: &Fields<'_, 's>, value: &Value<'s>) -> Option<PathBuf> {
+    let text = reader.string(value, "package")?;
+    let (problem, help) = if text.text.is_empty() || text.text.contains('\0') {
+        (
+            "'package' names no folder",
+            "it is the folder of a Cargo.toml; a relative path starts at the lab file's",
+        )
+    } else if fields.get("run").is_none() {
+        ("'package' without 'run'", "say which of its executables runs, as run = \"exec my-nf run\"")
+    } else {
+        return Some(text.text.into());
+    };
+    reader.report(Diagnostic::new(text.span, problem).help(help));
+    None
 }
 
 /// Whether `run` is written `[[node.NAME.run]]`, and not as one command.

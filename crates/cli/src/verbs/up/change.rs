@@ -13,7 +13,7 @@ use crate::output;
 /// Changes the lab, or tells what would change.
 pub(super) fn run(lab: &str, options: &Options, dry: bool, json: bool) -> Result<ExitCode, Failure> {
     let begin = Instant::now();
-    let mut client = Client::connect(Some(lab))?;
+    let mut client = Client::connect(Some(lab))?.with_packages(options.packages.clone());
     let (changes, warnings) = match (&options.file, &options.shape) {
         (Some(file), _) => {
             let text = fs::read_to_string(file).map_err(Failure::io(format!("read {}", file.display())))?;

@@ -2,6 +2,8 @@
 
 mod change;
 mod foreground;
+mod watch;
+mod watched;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -14,6 +16,7 @@ use rackless_topology::Topology;
 use super::{link, validate};
 use crate::failure::Failure;
 use crate::output::counted;
+use crate::packages;
 use foreground::Foreground;
 
 /// Bring a lab up; Ctrl-C brings it down
@@ -23,8 +26,14 @@ On a terminal the lab is shown live, as 'rackless top' does, with what happens b
 event. With -d, a lab that runs already is changed to what its file says now: nodes and links come, go or change, and
 what is the same goes on undisturbed.
 
+With --watch, an edit runs in the lab at once: a package of a node (its key 'package') is built again, and only the
+programs that use it start anew; so do programs whose files, or files named in their commands, have changed. The lab
+becomes what its file says, as by -d. What does not build, or is wrong, is told, and what runs goes on. Ctrl-C ends the
+watch and with it the lab; with -d the lab stays.
+
 Examples:
   rackless up lab.toml
+  rackless up --watch lab.toml
   rackless up -d lab.toml --name demo
   rackless up --dry-run lab.toml
   rackless up --shape single,3
@@ -44,6 +53,9 @@ pub(crate) struct Args {
     /// Tell what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Follow the lab file, what it refers to and the sources of its packages: what is edited runs in the lab again
+    #[arg(short, long, conflicts_with_all = ["dry_run", "json", "shape"])]
+    watch: bool,
     /// Print events as JSON, one per line
     #[arg(long)]
     json: bool,
@@ -81,6 +93,12 @@ impl Source {
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let (topology, mut options) = args.source.read()?;
     options.name = args.name;
+    if args.watch {
+        return watch::run(topology, options, args.detach);
+    }
+    if !args.dry_run {
+        options.packages = packages::build_all(&topology, &options.directory)?;
+    }
     if args.dry_run || args.detach {
         let name = options.name.clone().unwrap_or_else(|| topology.name.clone());
         if rackless_net::labs()?.contains(&name) {
