@@ -288,6 +288,7 @@ mod tests {
                 buffers_in_use: 0,
                 nodes: Vec::new(),
                 ports: vec![port],
+                wiring: String::new(),
             };
             report.to_string().lines().skip(1).collect::<Vec<_>>().join("\n")
         };
