@@ -34,7 +34,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, NodeInterface};
 
 /// The keys of the configuration file that the runtime reads.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -145,7 +145,12 @@ impl Default for PoolConfig {
 }
 
 impl Driver {
-    /// The device string that opens an interface.
+    /// The device string that opens an interface of a lab.
+    pub fn device_of(self, interface: &NodeInterface) -> String {
+        interface.device.clone().unwrap_or_else(|| self.device(&interface.name))
+    }
+
+    /// The device string that opens an interface of the kernel.
     pub fn device(self, interface: &str) -> String {
         match self {
             Self::AfPacket => format!("af_packet:{interface}"),

@@ -159,10 +159,7 @@ fn devices(
         (false, _) => arguments.ports.iter().map(|port| parse_port(port)).collect::<Result<_, _>>()?,
         (true, false) => config.ports.clone(),
         (true, true) => of_lab()
-            .map(|interface| PortConfig {
-                name: interface.name.clone(),
-                device: driver.device(&interface.name),
-            })
+            .map(|interface| PortConfig { name: interface.name.clone(), device: driver.device_of(interface) })
             .collect::<Vec<_>>(),
     };
     if devices.is_empty() {

@@ -7,7 +7,7 @@
 use std::ptr::NonNull;
 
 use rackless_dpdk_sys::{Device, RteMbuf, free, linearise};
-use rackless_nf::{Allocator as _, Packet, Port, PortInfo, PortStats};
+use rackless_nf::{Allocator as _, Packet, Port, PortChange, PortError, PortInfo, PortState, PortStats};
 use rackless_packet::MacAddr;
 use rackless_packet::ethernet::EtherType;
 
@@ -32,6 +32,7 @@ pub(crate) struct DpdkPort {
     /// Received by the device and unusable to us.
     unusable: Unusable,
     linearised: u64,
+    mac_filters: Vec<MacAddr>,
 }
 
 // SAFETY: the burst's pointers are only used in the call that filled them.
@@ -57,7 +58,7 @@ impl DpdkPort {
         let info = PortInfo { name: name.into(), device: device_string, mac: MacAddr(known.mac), mtu };
         let max_frame = usize::from(mtu) + L2_MAX;
         let (unusable, burst) = (Unusable::default(), Box::new([None; BURST]));
-        Ok(Self { device, pool, info, max_frame, burst, unusable, linearised: 0 })
+        Ok(Self { device, pool, info, max_frame, burst, unusable, linearised: 0, mac_filters: Vec::new() })
     }
 
     /// Makes packets of the first buffers of the burst, as far as their frames are whole.
@@ -156,6 +157,22 @@ impl Port for DpdkPort {
         &self.info
     }
 
+    fn state(&self) -> PortState {
+        let (link_up, promiscuous) = (Some(self.device.link_up()), Some(self.device.is_promiscuous()));
+        PortState { link_up, promiscuous, mac_filters: self.mac_filters.clone() }
+    }
+
+    fn change(&mut self, change: PortChange) -> Result<(), PortError> {
+        let changed = match change {
+            PortChange::Mtu(mtu) => self.set_mtu(mtu),
+            PortChange::Promiscuous(on) => self.device.set_promiscuous(on),
+            PortChange::AddMac(mac) => self.add_mac(mac),
+            PortChange::RemoveMac(mac) => self.remove_mac(mac),
+        };
+        let device = || self.info.device.clone();
+        changed.map_err(|error| PortError::Refused { change, device: device(), source: Box::new(error) })
+    }
+
     fn stats(&self) -> PortStats {
         let device = self.device.stats();
         PortStats {
@@ -170,6 +187,29 @@ impl Port for DpdkPort {
             rx_linearised: self.linearised,
             rx_checksum_completed: 0,
         }
+    }
+}
+
+impl DpdkPort {
+    fn set_mtu(&mut self, mtu: u16) -> Result<(), rackless_dpdk_sys::Error> {
+        self.device.set_mtu(mtu)?;
+        self.info.mtu = mtu;
+        self.max_frame = usize::from(mtu) + L2_MAX;
+        Ok(())
+    }
+
+    fn add_mac(&mut self, mac: MacAddr) -> Result<(), rackless_dpdk_sys::Error> {
+        self.device.add_mac(mac.0)?;
+        if !self.mac_filters.contains(&mac) {
+            self.mac_filters.push(mac);
+        }
+        Ok(())
+    }
+
+    fn remove_mac(&mut self, mac: MacAddr) -> Result<(), rackless_dpdk_sys::Error> {
+        self.device.remove_mac(mac.0)?;
+        self.mac_filters.retain(|other| *other != mac);
+        Ok(())
     }
 }
 

@@ -197,7 +197,7 @@ mod tests {
             ),
             ("memif:@a,role=client,id=x", "'x' is no number"),
             ("memif:@a,role=client,ring=1000", "a power of two"),
-            ("memif:@a,role=client,mtu=67", "68 to 65000"),
+            ("memif:@a,role=client,mtu=67", "68 to 65535"),
             ("memif:@a,role=client,mac=red", "'red' is no hardware address"),
             ("null:size=x", "'x' is no number"),
             ("null:size=10", "42 to 2048"),

@@ -4,6 +4,7 @@
 mod af_packet;
 mod af_xdp;
 mod dpdk;
+mod drivers;
 #[path = "../../../dpdk-sys/tests/isolated/mod.rs"]
 mod isolated;
 mod memif;
