@@ -19,6 +19,7 @@
 //! | `af_packet:` | An interface of this network namespace: a receive ring shared with the kernel, batches of sends. VLAN tags and transport checksums that the kernel keeps aside are put into the frame. What it sends, packet sockets on the same interface (tcpdump) do not see: capture at the other end. |
 //! | `af_xdp:` | An interface of this network namespace, or one of its queues: an XDP program takes its frames before the kernel makes packets of them. Frames are up to 3,840 bytes long. What a sender's kernel leaves to hardware (checksums, segmentation, VLAN tags) is missing from a frame: its offloads have to be off, as on a lab's links to NFs. |
 //! | `dpdk:` | Any device of DPDK, in [`Dpdk`]'s memory, without a copy; packets of the heap are copied once when they are sent. |
+//! | `kernel:` | The kernel of this network namespace, at an interface that the port makes: it receives what the port sends, and the other way round. |
 //! | `null:` | Copies of templates, for measuring. |
 //! | `pcap:` | Files. |
 //!
@@ -31,7 +32,7 @@
 //! `af_packet:` and DPDK devices on interfaces need `CAP_NET_RAW` (and for the address filter of DPDK's
 //! `net_af_packet`, `CAP_NET_ADMIN`) over the network namespace: root, or whoever made it in a user namespace.
 //! `af_xdp:` needs `CAP_BPF` and `CAP_NET_ADMIN` in the first user namespace, as root outside of any has them.
-//! The others need none.
+//! `kernel:` needs `CAP_NET_ADMIN` over the network namespace. The others need none.
 //!
 //! # Kernel
 //! `af_packet:` needs Linux 4.20 (`PACKET_IGNORE_OUTGOING`), `af_xdp:` 5.9 (XDP programs that end with their process).
@@ -44,6 +45,7 @@ mod interface;
 #[cfg(test)]
 #[path = "../../dpdk-sys/tests/isolated/mod.rs"]
 mod isolated;
+mod kernel;
 mod null;
 mod pcap;
 mod spec;
@@ -54,7 +56,7 @@ pub use af_xdp::Xdp;
 pub use dpdk::{Dpdk, DpdkPool};
 pub use error::Error;
 pub use rackless_dpdk_sys::{EalConfig, availability as dpdk_availability};
-pub use spec::{AfXdpSpec, DeviceSpec, DpdkSpec, NullSpec, XdpMode, ZeroCopy};
+pub use spec::{AfXdpSpec, DeviceSpec, DpdkSpec, KernelSpec, NullSpec, Prefixed, XdpMode, ZeroCopy};
 
 /// What ports have in common.
 #[derive(Clone)]
@@ -101,6 +103,7 @@ pub fn open(name: &str, device: &DeviceSpec, options: &Options) -> Result<Box<dy
         DeviceSpec::AfPacket { interface } => Box::new(af_packet::AfPacket::open(name, interface, options)?),
         DeviceSpec::AfXdp(spec) => Box::new(af_xdp::AfXdp::open(name, spec, options)?),
         DeviceSpec::Dpdk(spec) => Box::new(options.dpdk.open(name, spec)?),
+        DeviceSpec::Kernel(spec) => Box::new(kernel::Kernel::open(name, spec, options)?),
         DeviceSpec::Null(spec) => Box::new(null::Null::open(name, spec, options)?),
         DeviceSpec::Pcap { input, output } => {
             Box::new(pcap::Pcap::open(name, input.as_deref(), output.as_deref(), options)?)

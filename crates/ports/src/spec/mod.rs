@@ -2,6 +2,7 @@
 
 mod af_xdp;
 mod dpdk;
+mod kernel;
 mod null;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::str::FromStr;
 
 pub use self::af_xdp::{AfXdpSpec, XdpMode, ZeroCopy};
 pub use self::dpdk::DpdkSpec;
+pub use self::kernel::{KernelSpec, Prefixed};
 pub use self::null::NullSpec;
 use crate::Error;
 
@@ -21,6 +23,7 @@ use crate::Error;
 /// | `af_xdp:eth0` · `af_xdp:eth0,queue=1,mode=native,zero_copy=yes` | a network interface, through AF_XDP |
 /// | `dpdk:net_af_packet,iface=eth0` | a software device of DPDK with its arguments |
 /// | `dpdk:0000:3b:00.0` | a PCI device of DPDK |
+/// | `kernel:nf0,addr=10.0.0.9/24,addr=fd00::9/64,via=10.0.0.1,like=eth0` | the kernel of this network namespace, behind an interface that is made; like: with MAC address and MTU of another |
 /// | `null:` · `null:size=128,count=1000` · `null:template=frames.pcap` | frames from nowhere; sent ones are counted |
 /// | `pcap:in.pcap,out.pcap` · `pcap:in.pcap` · `pcap:,out.pcap` | frames of a file; sent ones go to a file |
 ///
@@ -45,6 +48,8 @@ pub enum DeviceSpec {
     AfXdp(AfXdpSpec),
     /// `dpdk:`
     Dpdk(DpdkSpec),
+    /// `kernel:`
+    Kernel(KernelSpec),
     /// `null:`
     Null(NullSpec),
     /// `pcap:`
@@ -58,6 +63,7 @@ pub enum DeviceSpec {
 
 const ALLOWED: &str = "allowed are af_packet:<interface>, af_xdp:<interface>[,queue=<number>][,mode=auto|native|generic]\
                        [,zero_copy=auto|yes|no], dpdk:<driver>[,key=value…], dpdk:<PCI address>, \
+                       kernel:<interface>[,addr=<address>/<prefix length>…][,via=<next hop>…][,like=<interface>], \
                        null:[size=<bytes>][,count=<frames>][,template=<pcap file>], pcap:[<in file>][,<out file>]";
 
 impl FromStr for DeviceSpec {
@@ -68,6 +74,7 @@ impl FromStr for DeviceSpec {
             Some(("af_packet", rest)) => interface_name(rest).map(|interface| Self::AfPacket { interface }),
             Some(("af_xdp", rest)) => AfXdpSpec::parse(rest).map(Self::AfXdp),
             Some(("dpdk", rest)) => DpdkSpec::parse(rest).map(Self::Dpdk),
+            Some(("kernel", rest)) => KernelSpec::parse(rest).map(Self::Kernel),
             Some(("null", rest)) => NullSpec::parse(rest).map(Self::Null),
             Some(("pcap", rest)) => pcap(rest),
             _ => Err(ALLOWED.to_owned()),
@@ -82,6 +89,7 @@ impl fmt::Display for DeviceSpec {
             Self::AfPacket { interface } => write!(f, "af_packet:{interface}"),
             Self::AfXdp(af_xdp) => af_xdp.fmt(f),
             Self::Dpdk(dpdk) => dpdk.fmt(f),
+            Self::Kernel(kernel) => kernel.fmt(f),
             Self::Null(null) => null.fmt(f),
             Self::Pcap { input, output } => {
                 f.write_str("pcap:")?;
@@ -145,6 +153,8 @@ mod tests {
             "dpdk:net_null",
             "dpdk:0000:3b:00.0",
             "dpdk:3b:00.1",
+            "kernel:nf0",
+            "kernel:nf0,addr=10.0.0.9/24,addr=fd00::9/64,via=10.0.0.1,via=fd00::1,like=eth0",
             "null:size=64",
             "null:size=128,count=10",
             "null:size=64,template=frames.pcap",
@@ -179,6 +189,12 @@ mod tests {
             ("dpdk:af_packet0,iface=eth0", "a driver as net_af_packet"),
             ("dpdk:net_af_packet,eth0", "'eth0' is not of the form key=value"),
             ("dpdk:0000:3b:00", "a PCI address"),
+            ("kernel:", "1 to 15 bytes"),
+            ("kernel:nf0,addr=10.0.0.1", "not an address with the length of its prefix"),
+            ("kernel:nf0,addr=10.0.0.1/33", "not an address with the length"),
+            ("kernel:nf0,addr=10.0.0.1/24,via=fd00::1", "via=fd00::1 needs an addr= of the same family"),
+            ("kernel:nf0,addr=10.0.0.1/24,via=10.0.0.2,via=10.0.0.3", "are of the same family"),
+            ("kernel:nf0,like=eth0,like=eth1", "'like=eth1' is not an argument; allowed are addr="),
             ("null:size=x", "'x' is no number"),
             ("null:size=10", "42 to 2048"),
             ("null:colour=red", "'colour' is not an argument"),

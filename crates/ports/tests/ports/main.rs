@@ -6,6 +6,7 @@ mod af_xdp;
 mod dpdk;
 #[path = "../../../dpdk-sys/tests/isolated/mod.rs"]
 mod isolated;
+mod kernel;
 
 use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
