@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(exit_code(&missed()), 1);
         let both = [missed(), cannot()].into_iter().flatten().collect::<Vec<_>>();
         assert_eq!(exit_code(&both), 2);
-        let json = json(&both, &[]);
+        let json = json(&both, &[], 2.0);
         assert_eq!(json["cases"][0]["ok"], false);
         assert_eq!(json["cases"][1]["error"], "/nonexistent/absent is missing; 'make bench' builds it");
     }

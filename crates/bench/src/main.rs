@@ -17,10 +17,12 @@
 
 #![forbid(unsafe_code)]
 
+mod calibration;
 mod case;
 mod cases;
 mod error;
 mod harness;
+mod hugepages;
 mod namespace;
 mod netlink;
 mod process;
@@ -122,6 +124,7 @@ fn bench(cli: &Cli) -> Result<u8, Error> {
     }
     let root = nix::unistd::geteuid().is_root();
     if root && !room::is_inside() {
+        let _restored = hugepages::Hugepages::note();
         return room::enter();
     }
     if root {
@@ -137,6 +140,8 @@ fn run(chosen: &[&Case], output: &Path, pairs: usize, root: bool) -> Result<u8, 
     if !installed.is_empty() {
         eprintln!("installed for this run: {}", installed.join(", "));
     }
+    let calibration = calibration::measure(&site)?;
+    eprintln!("calibration loop: {calibration:.2} ns a packet");
     let mut rows = Vec::new();
     for case in chosen {
         eprintln!("{}: {} [{}]", case.name, case.about, case.targets());
@@ -148,7 +153,7 @@ fn run(chosen: &[&Case], output: &Path, pairs: usize, root: bool) -> Result<u8, 
     }
     print!("{}", report::table(&rows));
     let path = output.join("results.json");
-    let text = format!("{:#}\n", report::json(&rows, &installed));
+    let text = format!("{:#}\n", report::json(&rows, &installed, calibration));
     fs::write(&path, text).map_err(Error::system(format!("write {}", path.display())))?;
     Ok(report::exit_code(&rows))
 }

@@ -114,7 +114,10 @@ fn cpu_of_process(process: &Path) -> Result<u64, Error> {
     let failed = || Error::system(format!("read {}", tasks.display()));
     let mut sum = 0;
     for task in fs::read_dir(&tasks).map_err(failed())? {
-        let text = fs::read_to_string(task.map_err(failed())?.path().join("schedstat")).map_err(failed())?;
+        let text = match fs::read_to_string(task.map_err(failed())?.path().join("schedstat")) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue, // a thread that ended meanwhile
+            text => text.map_err(failed())?,
+        };
         sum += text.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap_or_default();
     }
     Ok(sum)

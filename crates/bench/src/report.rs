@@ -108,8 +108,18 @@ fn figure(value: f64) -> String {
     }
 }
 
-/// Gives what is written to `results.json`; `installed` are the packages that had to be installed for this run.
-pub(crate) fn json(rows: &[Row], installed: &[String]) -> Value {
+/// How many times the calibration loop's packet ours takes; only for times of a packet.
+fn calibrated(unit: &str, ours: f64, calibration_ns: f64) -> Option<f64> {
+    match unit {
+        "ns" => Some(ours / calibration_ns),
+        "Mpps per core" => Some(1000.0 / ours / calibration_ns),
+        _ => None,
+    }
+}
+
+/// Gives what is written to `results.json`; `installed` are the packages that had to be installed for this run, and
+/// `calibration_ns` is what a packet takes in the calibration loop.
+pub(crate) fn json(rows: &[Row], installed: &[String], calibration_ns: f64) -> Value {
     let case = |row: &Row| {
         let Figure { unit, target, .. } = row.figure;
         let mut case =
@@ -119,6 +129,7 @@ pub(crate) fn json(rows: &[Row], installed: &[String]) -> Value {
                 let beside = summary.beside;
                 json!({
                     "ours": judged(target, summary), "runs": runs, "ok": ok,
+                    "calibrated": calibrated(unit, summary.ours, calibration_ns),
                     "peer": beside.map(|beside| beside.peer), "ratio": beside.map(|beside| beside.ratio),
                     "spread": beside.map(|beside| beside.spread),
                     "difference": beside.map(|beside| beside.difference),
@@ -134,6 +145,7 @@ pub(crate) fn json(rows: &[Row], installed: &[String]) -> Value {
     json!({
         "ok": exit_code(rows) == 0,
         "installed": installed,
+        "calibration_ns": calibration_ns,
         "cases": rows.iter().map(case).collect::<Vec<_>>(),
     })
 }
@@ -159,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_json_has_every_field_of_a_case() {
-        let json = json(&[row(50.0, Target::RatioAtLeast(1.5))], &["mininet".to_owned()]);
+        let json = json(&[row(50.0, Target::RatioAtLeast(1.5))], &["mininet".to_owned()], 2.0);
         let case = &json["cases"][0];
         for key in ["name", "ours", "peer", "unit", "ratio", "spread", "target", "ok", "peer_version", "runs"]
         {
@@ -194,12 +206,19 @@ mod tests {
             "| a-case p50 | 3.00 | - | ns | - | 1.00 to 3.00 | always ≤ 2 ns | **MISSED** |"
         );
         assert_eq!(lines[2], "| a-case p50 | 2.00 | - | ns | - | 1.00 to 3.00 | none | - |");
-        assert!(json(&rows, &[])["cases"][0]["ratio"].is_null());
+        assert!(json(&rows, &[], 2.0)["cases"][0]["ratio"].is_null());
     }
 
     #[test]
     fn figures_keep_three_digits() {
         let figures = [123.4, 12.34, 1.234, 0.1234].map(figure);
         assert_eq!(figures, ["123", "12.3", "1.23", "0.123"]);
+    }
+
+    #[test]
+    fn times_of_packets_are_multiples_of_the_calibration_loops() {
+        assert_eq!(calibrated("ns", 8.0, 2.0), Some(4.0));
+        assert_eq!(calibrated("Mpps per core", 50.0, 2.0), Some(10.0));
+        assert_eq!(calibrated("ms", 8.0, 2.0), None);
     }
 }

@@ -4,6 +4,7 @@ use fastrand::Rng;
 
 use crate::graph::counters::NodeCounters;
 use crate::graph::timers::Timers;
+use crate::graph::watch::Watch;
 use crate::{Allocator, Packet, PortInfo, Reason, Time};
 
 /// The world as a network function sees it: time, randomness, timers, buffers, further packets.
@@ -18,13 +19,14 @@ pub struct Context<'a> {
     pub(crate) rng: &'a mut Rng,
     pub(crate) counters: &'a mut NodeCounters,
     pub(crate) emitted: &'a mut Vec<(u8, Packet)>,
+    pub(crate) watch: &'a mut Option<Box<Watch>>,
 }
 
 impl Context<'_> {
     /// Sends a packet out of an output besides the one at hand: a generated one, or one held before.
     pub fn emit(&mut self, output: u8, mut packet: Packet) {
         if packet.is_held() {
-            packet.set_held(false);
+            packet.release();
             self.counters.held -= 1;
         } else {
             self.counters.generated += 1;
@@ -40,6 +42,9 @@ impl Context<'_> {
             packet.set_held(true);
             self.counters.generated += 1;
             self.counters.held += 1;
+            if let Some(watch) = self.watch {
+                watch.kept(self.now, self.node, &mut packet);
+            }
         }
         packet
     }
@@ -52,6 +57,9 @@ impl Context<'_> {
             self.counters.generated += 1;
         }
         self.counters.drop(reason, 1);
+        if let Some(watch) = self.watch {
+            watch.dropped(self.now, self.node, &packet, reason);
+        }
     }
 
     /// An empty packet from the worker's pool.
@@ -81,6 +89,9 @@ impl Context<'_> {
         copy.set_in_port(packet.in_port());
         copy.set_rx_time(packet.rx_time());
         (0..Packet::NOTES).for_each(|slot| copy.set_note(slot, packet.note(slot)));
+        if let Some(watch) = self.watch {
+            watch.copied(self.now, self.node, packet, &mut copy);
+        }
         Ok(copy)
     }
 

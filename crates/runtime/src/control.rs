@@ -1,5 +1,7 @@
 //! The control socket: one JSON request a line, one JSON answer a line.
 //!
+//! `{"trace": …}` and `{"capture": …}` are answered by many lines ([`watch`](crate::watch)).
+//!
 //! `{"get": "counters"}` answers with a [`Report`]; `{"get": "prometheus"}` with `{"prometheus": TEXT}`, the same for
 //! Prometheus; `{"stop": true}` ends the function gracefully and answers with its last report.
 
@@ -12,16 +14,23 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::watch::serve::{self, Start};
+use crate::watch::{CaptureRequest, TraceRequest};
 use crate::{Error, Report, prometheus};
+use rackless_nf::Graph;
 
 /// What a client asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// Asks for counters.
     Get(Subject),
     /// Asks the function to end.
     Stop(bool),
+    /// Asks for the paths of packets.
+    Trace(TraceRequest),
+    /// Asks for frames at edges of the graph.
+    Capture(CaptureRequest),
 }
 
 /// What can be asked for.
@@ -35,15 +44,18 @@ pub enum Subject {
 }
 
 /// A request on its way to the worker, with the way back.
-pub(crate) struct Call {
-    pub(crate) request: Request,
-    pub(crate) answer: Sender<Report>,
+pub(crate) enum Call {
+    /// Asks for the counters, and perhaps to end.
+    Report { stop: bool, answer: Sender<Report> },
+    /// Does something with the graph between two turns.
+    Graph(Box<dyn FnOnce(&mut Graph) + Send>),
 }
 
 /// The way to the worker, for other threads.
 pub(crate) struct Caller {
     calls: Sender<Call>,
     waker: UnixStream,
+    start: Start,
 }
 
 /// The listening side, in a thread of its own. The socket's file goes when this is dropped.
@@ -57,21 +69,41 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Caller {
     /// The way to whoever has the other value; each call makes `waker` readable at its other end.
-    pub(crate) fn new(waker: UnixStream) -> (Self, Receiver<Call>) {
+    pub(crate) fn new(waker: UnixStream, start: Start) -> (Self, Receiver<Call>) {
         let (calls, receiver) = channel();
-        (Self { calls, waker }, receiver)
+        (Self { calls, waker, start }, receiver)
     }
 
     pub(crate) fn try_clone(&self) -> std::io::Result<Self> {
-        Ok(Self { calls: self.calls.clone(), waker: self.waker.try_clone()? })
+        Ok(Self { calls: self.calls.clone(), waker: self.waker.try_clone()?, start: self.start })
     }
 
-    /// Asks the worker; `None` when it does not answer.
-    pub(crate) fn report(&mut self, request: Request) -> Option<Report> {
+    /// Asks the worker for its counters, and perhaps to end; `None` when it does not answer.
+    pub(crate) fn report(&mut self, stop: bool) -> Option<Report> {
         let (answer, receiver) = channel();
-        self.calls.send(Call { request, answer }).ok()?;
-        self.waker.write_all(&[0]).ok()?;
+        self.call(Call::Report { stop, answer })?;
         receiver.recv_timeout(PATIENCE).ok()
+    }
+
+    /// Has the worker do something with its graph between two turns; `None` when it does not answer.
+    pub(crate) fn on_graph<T: Send + 'static>(
+        &mut self,
+        what: impl FnOnce(&mut Graph) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (answer, receiver) = channel();
+        // Who has asked may have given up waiting.
+        self.call(Call::Graph(Box::new(move |graph| drop(answer.send(what(graph))))))?;
+        receiver.recv_timeout(PATIENCE).ok()
+    }
+
+    /// When the graph's time began.
+    pub(crate) fn start(&self) -> Start {
+        self.start
+    }
+
+    fn call(&mut self, call: Call) -> Option<()> {
+        self.calls.send(call).ok()?;
+        self.waker.write_all(&[0]).ok()
     }
 }
 
@@ -114,7 +146,11 @@ fn serve(stream: UnixStream, mut caller: Caller) {
     for line in BufReader::new(stream).lines() {
         let Ok(line) = line else { return };
         let answer = match serde_json::from_str(&line) {
-            Ok(request) => ask(request, &mut caller),
+            // A client that goes away is its own affair.
+            Ok(Request::Trace(request)) => return drop(serve::trace(&request, &mut caller, writer)),
+            Ok(Request::Capture(request)) => return drop(serve::capture(request, &mut caller, writer)),
+            Ok(Request::Get(subject)) => answer(subject, caller.report(false)),
+            Ok(Request::Stop(stop)) => answer(Subject::Counters, caller.report(stop)),
             Err(error) => serde_json::json!({ "error": error.to_string() }).to_string(),
         };
         if writeln!(writer, "{answer}").is_err() {
@@ -123,9 +159,9 @@ fn serve(stream: UnixStream, mut caller: Caller) {
     }
 }
 
-fn ask(request: Request, caller: &mut Caller) -> String {
-    let answer = match (caller.report(request), request) {
-        (Some(report), Request::Get(Subject::Prometheus)) => {
+fn answer(subject: Subject, report: Option<Report>) -> String {
+    let answer = match (report, subject) {
+        (Some(report), Subject::Prometheus) => {
             serde_json::to_string(&Exposition { prometheus: prometheus::text(&report) })
         }
         (Some(report), _) => serde_json::to_string(&report),

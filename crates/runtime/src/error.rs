@@ -118,6 +118,9 @@ pub enum Error {
         /// Why.
         source: serde_json::Error,
     },
+    /// The running function says why it does not do what was asked.
+    #[error("{0}")]
+    Refused(String),
     /// A system call of the worker failed.
     #[error("cannot {what}")]
     System {

@@ -6,7 +6,7 @@
 //! - [`config`]: the configuration file.
 //! - [`Setup`]: what a function is told before it runs.
 //! - [`run`]: from arguments to the last counters.
-//! - [`Report`], [`control`], [`prometheus`]: counters, and how to ask for them.
+//! - [`Report`], [`control`], [`prometheus`]: counters, and how to ask for them; [`watch`]: packets on their way.
 
 #![forbid(unsafe_code)]
 
@@ -18,11 +18,12 @@ mod metrics;
 pub mod prometheus;
 mod report;
 mod setup;
+pub mod watch;
 mod worker;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use rackless_nf::{Allocator, GraphBuilder, Pool, Port};
@@ -36,6 +37,7 @@ pub use setup::{NodeFile, NodeInterface, PortSetup, Setup};
 use config::{Config, File, PortConfig};
 use control::{Caller, Server};
 use crash::Crashes;
+use watch::serve::Start;
 use worker::{Wakeup, Worker};
 
 /// What the command line of a network function says.
@@ -90,8 +92,9 @@ where
     let graph = graph.build(infos, allocator, config.seed)?;
     let crashes = Crashes::new(&name, &config, node.is_some(), &graph)?;
 
+    let start = Start::now();
     let (wakeup, waker) = Wakeup::new()?;
-    let (caller, calls) = Caller::new(waker);
+    let (caller, calls) = Caller::new(waker, start);
     let metrics = config.metrics.map(|address| metrics::serve(address, &caller)).transpose()?;
     let in_lab = node.is_some().then(|| PathBuf::from(LAB_CONTROL));
     let control = config.control.or(in_lab).map(|path| Server::start(&path, caller)).transpose()?;
@@ -99,7 +102,7 @@ where
         pin(core)?;
     }
     say(&setup, metrics);
-    let (idle, started) = (config.idle, Instant::now());
+    let (idle, started) = (config.idle, start.instant);
     let worker = Worker { name, graph, ports, idle, crashes, calls, _control: control, wakeup, started };
     worker.run(arguments.duration)
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use crate::control::{Caller, Request, Subject};
+use crate::control::Caller;
 use crate::{Error, prometheus};
 
 /// How long a client may take to ask, and to take the answer.
@@ -63,7 +63,7 @@ fn page(line: &str, caller: &mut Caller) -> (&'static str, String) {
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let path = target.split('?').next().unwrap_or_default();
     match (method, path) {
-        ("GET", "/metrics") => match caller.report(Request::Get(Subject::Prometheus)) {
+        ("GET", "/metrics") => match caller.report(false) {
             Some(report) => ("200 OK", prometheus::text(&report)),
             None => ("503 Service Unavailable", "the worker does not answer\n".to_owned()),
         },
@@ -75,7 +75,9 @@ fn page(line: &str, caller: &mut Caller) -> (&'static str, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::Call;
     use crate::prometheus::tests::report;
+    use crate::watch::serve::Start;
     use std::os::unix::net::UnixStream;
 
     fn get(address: SocketAddr, request: &str) -> (String, String) {
@@ -91,11 +93,14 @@ mod tests {
     #[test]
     fn the_page_is_served_and_a_taken_port_is_named() {
         let (_end, waker) = UnixStream::pair().unwrap();
-        let (caller, calls) = Caller::new(waker);
+        let (caller, calls) = Caller::new(waker, Start::now());
         let address = serve("127.0.0.1:0".parse().unwrap(), &caller).unwrap();
         let worker = std::thread::spawn(move || {
             for _ in 0..2 {
-                calls.recv().unwrap().answer.send(report()).unwrap();
+                let Call::Report { answer, .. } = calls.recv().unwrap() else {
+                    panic!("no report asked for")
+                };
+                answer.send(report()).unwrap();
             }
         });
         for path in ["/metrics", "/metrics?x=1"] {

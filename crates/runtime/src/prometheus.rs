@@ -214,6 +214,7 @@ pub(crate) mod tests {
             buffers_in_use: 3,
             nodes: vec![node],
             ports: vec![port],
+            wiring: String::new(),
         }
     }
 

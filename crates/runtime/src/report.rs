@@ -24,6 +24,9 @@ pub struct Report {
     pub nodes: Vec<Node>,
     /// The ports.
     pub ports: Vec<PortReport>,
+    /// What leads where, as a graph's text.
+    #[serde(default)]
+    pub wiring: String,
 }
 
 /// Counters of a node: `received + generated = sent + dropped + held`.
@@ -185,6 +188,7 @@ impl Report {
             buffers_in_use: graph.buffers_in_use(),
             nodes: graph.nodes().into_iter().map(Node::from).collect(),
             ports: graph.edges().into_iter().zip(ports.iter().map(AsRef::as_ref)).map(port).collect(),
+            wiring: graph.wiring().to_string(),
         }
     }
 }

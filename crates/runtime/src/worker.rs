@@ -12,7 +12,7 @@ use rackless_nf::{Graph, Port, Time, time};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::config::Idle;
-use crate::control::{Call, Request, Server};
+use crate::control::{Call, Server};
 use crate::crash::Crashes;
 use crate::{Error, Report};
 
@@ -129,11 +129,18 @@ impl Worker {
     fn answer(&mut self) -> bool {
         self.wakeup.drain_calls();
         let calls: Vec<Call> = self.calls.try_iter().collect();
-        for call in &calls {
-            // The client may be gone; that is its affair.
-            let _ = call.answer.send(self.report());
+        let mut stops = false;
+        for call in calls {
+            match call {
+                Call::Report { stop, answer } => {
+                    stops |= stop;
+                    // The client may be gone; that is its affair.
+                    let _ = answer.send(self.report());
+                }
+                Call::Graph(what) => what(&mut self.graph),
+            }
         }
-        calls.iter().any(|call| call.request == Request::Stop(true))
+        stops
     }
 
     fn until_timer(&self) -> Duration {

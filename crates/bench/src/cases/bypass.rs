@@ -15,12 +15,11 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rackless_packet::capture::Reader;
 
-use super::{stock, write};
+use super::{own_prefix, stock, write};
 use crate::case::{Case, Figure, Repeat, Sides, Site, Target};
 use crate::error::Error;
 use crate::process::{Program, finish, need, package_version};
@@ -48,8 +47,6 @@ pub(super) const CASES: &[Case] = &[Case {
 }];
 
 const NAME: &str = "bypass";
-/// Counts the runs of testpmd.
-static RUN: AtomicU32 = AtomicU32::new(0);
 /// Frames, and in how many seconds they are sent.
 const FRAMES: usize = 1000;
 const SECONDS: &str = "1";
@@ -116,9 +113,7 @@ impl Lab {
             )
         };
         let mut testpmd = self.on("a", Path::new("stdbuf"));
-        // The one of the last run may still be there, and with it the files in /run/dpdk that both would share.
-        let prefix = format!("--file-prefix=run{}", RUN.fetch_add(1, Ordering::Relaxed));
-        testpmd.args(["-oL", "dpdk-testpmd", "--lcores", "0@0,1@0", prefix.as_str()]);
+        testpmd.args(["-oL", "dpdk-testpmd", "--lcores", "0@0,1@0", own_prefix().as_str()]);
         testpmd.args(["--no-huge", "-m", "256", "--no-pci"]);
         testpmd.args([device(0), device(1)]);
         testpmd.args(["--", "--total-num-mbufs=16384", "--forward-mode=io", "--auto-start"]);

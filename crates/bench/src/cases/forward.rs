@@ -214,7 +214,11 @@ impl Sides for Forward {
         };
         let mut forwarder = self.bed.middle.within(start)?;
         forwarder.expect("Press enter to exit")?;
-        self.measure(&forwarder).map(|rate| vec![rate])
+        let rate = self.measure(&forwarder)?;
+        // Killed, it would leave its XDP programs on the interfaces.
+        forwarder.say("")?;
+        forwarder.end()?;
+        Ok(vec![rate])
     }
 
     fn peer_version(&self) -> Option<String> {

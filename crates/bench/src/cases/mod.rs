@@ -4,11 +4,15 @@ mod bare;
 mod bypass;
 mod demo;
 mod forward;
+mod graph;
+mod idle;
 mod lab;
+mod macswap;
 mod memory;
 mod pair;
 mod router;
 mod stock;
+mod throughput;
 mod wire_delay;
 mod wire_frames;
 mod wire_rate;
@@ -16,6 +20,7 @@ mod wire_swap;
 mod wire_tcp;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::case::Case;
 use crate::error::Error;
@@ -35,8 +40,11 @@ const GROUPS: &[&[Case]] = &[
     wire_frames::CASES,
     wire_swap::CASES,
     bypass::CASES,
+    graph::CASES,
+    macswap::CASES,
     forward::CASES,
     router::CASES,
+    idle::CASES,
     demo::CASES,
 ];
 
@@ -52,6 +60,13 @@ const CORES: [usize; 2] = [0, 1];
 fn need_two_cores() -> Result<(), Error> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if cores < CORES.len() { Err(Error::Cores(cores)) } else { Ok(()) }
+}
+
+/// Gives testpmd a name of its own on a node (`--file-prefix`): the one of the last run may still be there, and with it
+/// the files in `/run/dpdk` that both would share.
+fn own_prefix() -> String {
+    static RUN: AtomicU32 = AtomicU32::new(0);
+    format!("--file-prefix=run{}", RUN.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Writes a text file of the bench's own.

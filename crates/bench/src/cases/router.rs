@@ -13,26 +13,19 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use rackless_functions::Router;
 use rackless_nf::GraphBuilder;
-use rackless_runtime::control::{Request, Subject, request};
 use rackless_runtime::{Arguments, Setup};
 
+use super::throughput::{Testpmd, ns_per_packet, read_ours};
 use super::{CORES, need_two_cores, write};
 use crate::case::{Case, Figure, Repeat, Sides, Site, Target};
 use crate::error::Error;
 use crate::harness::PAIRS;
-use crate::process::{Program, need, package_version};
+use crate::process::{Program, need};
 use crate::stats::Better;
 use crate::templates::{self, Side};
-
-/// How long packets flow before the counters are read first, and between first and last.
-const WARM_UP: Duration = Duration::from_millis(300);
-const WINDOW: Duration = Duration::from_millis(1500);
-/// What must arrive of what was received; the rest are answers of next hops, which end in the router.
-const FORWARDED: f64 = 0.99;
 
 pub(super) const CASES: &[Case] = &[Case {
     name: "router",
@@ -78,95 +71,28 @@ fn open(site: &Site) -> Result<Box<dyn Sides>, Error> {
     Ok(Box::new(Bed { this, config, control, frames }))
 }
 
-/// Processor time and packets so far.
-struct Reading {
-    cpu_ns: u64,
-    received: u64,
-    sent: u64,
-}
-
-/// Reads twice and gives nanoseconds per packet.
-fn measure(mut read: impl FnMut() -> Result<Reading, Error>) -> Result<Vec<f64>, Error> {
-    std::thread::sleep(WARM_UP);
-    let first = read()?;
-    std::thread::sleep(WINDOW);
-    let last = read()?;
-    let (received, sent) = (last.received - first.received, last.sent - first.sent);
-    if sent == 0 || (sent as f64) < FORWARDED * received as f64 {
-        return Err(Error::Void(format!("{received} packets were received, and {sent} sent")));
-    }
-    Ok(vec![(last.cpu_ns - first.cpu_ns) as f64 / sent as f64])
-}
-
 impl Sides for Bed {
     fn ours(&mut self) -> Result<Vec<f64>, Error> {
         let mut router =
             Program::start(Command::new(&self.this).args(["inside", "router"]).arg(&self.config))?;
         router.expect("running on")?;
-        measure(|| {
-            let report = request(&self.control, Request::Get(Subject::Counters))
-                .map_err(|error| Error::Make { what: "a request for counters", source: error.into() })?;
-            let cpu_ns = router.cpu_ns()?;
-            let received = report.ports.iter().map(|port| port.received).sum();
-            let sent = report.ports.iter().map(|port| port.sent).sum();
-            Ok(Reading { cpu_ns, received, sent })
-        })
+        Ok(vec![ns_per_packet(|| read_ours(&router, &self.control))?])
     }
 
     fn peer(&mut self) -> Result<Vec<f64>, Error> {
         let device = |number: usize| {
-            format!("--vdev=net_pcap{number},rx_pcap={},infinite_rx=1", self.frames[number].display())
+            format!("net_pcap{number},rx_pcap={},infinite_rx=1", self.frames[number].display())
         };
-        let mut testpmd = Program::start(
-            Command::new("stdbuf")
-                .args(["-oL", "dpdk-testpmd", "--lcores", &format!("0@{},1@{}", CORES[0], CORES[1])])
-                .args(["--no-huge", "-m", "256", "--no-pci"])
-                .args([device(0), device(1)])
-                .args(["--", "-i", "--total-num-mbufs=16384", "--forward-mode=macswap", "--burst=64"]),
+        let devices = [device(0), device(1)];
+        let mut testpmd = Testpmd::start(
+            &["--no-huge", "-m", "256"],
+            devices.iter().map(String::as_str),
+            &["--forward-mode=macswap"],
         )?;
-        testpmd.say("start")?;
-        testpmd.expect("packet forwarding")?;
-        measure(|| {
-            testpmd.say("show port stats all")?;
-            let mut reading = Reading { cpu_ns: 0, received: 0, sent: 0 };
-            for _ in Side::BOTH {
-                reading.received += number(&testpmd.expect("RX-packets:")?);
-                reading.sent += number(&testpmd.expect("TX-packets:")?);
-            }
-            reading.cpu_ns = testpmd.cpu_ns()?;
-            Ok(reading)
-        })
+        Ok(vec![ns_per_packet(|| testpmd.read())?])
     }
 
     fn peer_version(&self) -> Option<String> {
-        Some(format!("testpmd {}", package_version("dpdk-dev")))
-    }
-}
-
-/// The first number of a line of testpmd's statistics.
-fn number(line: &str) -> u64 {
-    line.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn testpmds_statistics_are_read() {
-        assert_eq!(number("  RX-packets: 1234       RX-missed: 0          RX-bytes:  78976"), 1234);
-        assert_eq!(number("no number"), 0);
-    }
-
-    #[test]
-    fn packets_that_do_not_come_out_make_a_measurement_void() {
-        let mut readings = [(0, 0, 0), (100, 100, 50)].into_iter();
-        let mut read = || {
-            let (cpu_ns, received, sent) = readings.next().unwrap();
-            Ok(Reading { cpu_ns, received, sent })
-        };
-        assert!(
-            measure(&mut read).unwrap_err().to_string().contains("100 packets were received, and 50 sent")
-        );
+        Some(Testpmd::version())
     }
 }

@@ -1,7 +1,7 @@
 //! `rackless exec`: runs a command on a node.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
 
 use nix::sys::signal::{SigSet, Signal};
@@ -44,8 +44,17 @@ pub(super) fn request(node: String, argv: Vec<String>) -> Result<Exec, Failure> 
 /// Runs it with this process's own standard streams.
 pub(super) fn run_here(client: Client, exec: Exec) -> Result<ExitCode, Failure> {
     let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
+    run_with(client, exec, [input.as_fd(), output.as_fd(), error.as_fd()])
+}
+
+/// Runs it with these standard streams.
+pub(super) fn run_with(
+    client: Client,
+    exec: Exec,
+    streams: [BorrowedFd<'_>; 3],
+) -> Result<ExitCode, Failure> {
     let signals = block_signals()?;
-    let execution = client.exec(exec, [input.as_fd(), output.as_fd(), error.as_fd()])?;
+    let execution = client.exec(exec, streams)?;
     pass_signals(&execution, signals)?;
     Ok(code(execution.wait()?))
 }

@@ -27,6 +27,7 @@ mod restart;
 mod seeing;
 mod soak;
 mod stock;
+mod traces;
 mod watch;
 mod wires;
 mod with_cargo;

@@ -107,6 +107,8 @@ impl Meta {
     pub const SIZE: usize = 128;
     pub(super) const SCANNED: u8 = 1;
     pub(super) const HELD: u8 = 2;
+    pub(super) const TRACED: u8 = 4;
+    pub(super) const RELEASED: u8 = 8;
 
     /// What a buffer has that was just received or allocated.
     pub fn new(ops: &'static PoolOps) -> Self {

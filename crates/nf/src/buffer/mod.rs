@@ -252,6 +252,35 @@ impl Packet {
         self.meta().flags & Meta::HELD != 0
     }
 
+    /// Says that a held packet is let go, until somebody [asks](Packet::take_released).
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        let flags = &mut self.meta_mut().flags;
+        *flags = *flags & !Meta::HELD | Meta::RELEASED;
+    }
+
+    pub(crate) fn take_released(&mut self) -> bool {
+        let flags = &mut self.meta_mut().flags;
+        let released = *flags & Meta::RELEASED != 0;
+        *flags &= !Meta::RELEASED;
+        released
+    }
+
+    pub(crate) fn set_traced(&mut self) {
+        self.meta_mut().flags |= Meta::TRACED;
+    }
+
+    #[inline]
+    pub(crate) fn is_traced(&self) -> bool {
+        self.meta().flags & Meta::TRACED != 0
+    }
+
+    /// What tells the packet from all others as long as it lives.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        self.mbuf.as_ptr().addr()
+    }
+
     /// The frame's bytes for a change that keeps the layout.
     #[inline]
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {

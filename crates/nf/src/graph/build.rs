@@ -145,17 +145,19 @@ impl GraphBuilder {
         let mut graph = Graph {
             nodes: nodes.collect(),
             edges: ports.iter().map(|_| PortEdge::default()).collect(),
-            core: Core { ports, allocator, timers: Timers::default() },
+            core: Core { ports, allocator, timers: Timers::default(), watch: None, watched: 0 },
             scratch: Default::default(),
             started: false,
             seed,
             crashes: Vec::new(),
             clock: None,
+            wiring: Wiring::default(),
         };
         let node = |name: &str| names.iter().position(|known| known == name).map(|index| rank[index]);
         for wire in &wiring.wires {
             graph.connect(wire, &node);
         }
+        graph.wiring = wiring;
         Ok(graph)
     }
 

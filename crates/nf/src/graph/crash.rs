@@ -112,6 +112,9 @@ impl Graph {
             frames: packets.iter().map(CrashFrame::of).collect(),
             culprit: undecided().filter(|position| call == Call::Batch && *position < packets.len()),
         });
+        if let Some(watch) = &mut self.core.watch {
+            watch.lost(now, index, packets, Reason::PANIC);
+        }
         let node = &mut self.nodes[index];
         let lost = packets.len() as u64 + scratch.emitted.len() as u64 + node.counters.held;
         node.counters.drop(Reason::PANIC, lost);

@@ -49,6 +49,11 @@ impl Graph {
             packet.set_in_port(index as u16);
             packet.set_rx_time(now);
         }
+        if let Some(watch) = &mut self.core.watch
+            && received > 0
+        {
+            watch.received(now, index, &mut packets);
+        }
         let edge = &mut self.edges[index];
         edge.received += received as u64;
         match edge.rx {
@@ -62,8 +67,12 @@ impl Graph {
         received
     }
 
-    pub(super) fn send(&mut self, index: usize, port: &mut dyn Port) -> usize {
+    pub(super) fn send(&mut self, index: usize, port: &mut dyn Port, now: Time) -> usize {
         let edge = &mut self.edges[index];
+        let mut watch = self.core.watch.as_mut().filter(|_| !edge.tx.is_empty());
+        if let Some(watch) = &mut watch {
+            watch.sending(now, index, &edge.tx);
+        }
         let mut sent = 0;
         while !edge.tx.is_empty() {
             match port.tx_burst(&mut edge.tx) {
@@ -72,6 +81,9 @@ impl Graph {
             }
         }
         port.flush();
+        if let Some(watch) = &mut watch {
+            watch.sent(now, index, &edge.tx);
+        }
         edge.sent += sent as u64;
         edge.tx_full += edge.tx.len() as u64;
         Packet::free_burst(&mut edge.tx);

@@ -9,7 +9,10 @@ pub(crate) mod crash;
 mod edge;
 pub(crate) mod error;
 pub(crate) mod timers;
+pub(crate) mod watch;
 pub(crate) mod wiring;
+
+use std::sync::Arc;
 
 use fastrand::Rng;
 
@@ -18,6 +21,8 @@ use self::crash::{Call, Crash, Maker, Payload, caught};
 pub use self::edge::EdgeReport;
 pub(crate) use self::edge::PortEdge;
 use self::timers::Timers;
+use self::watch::Watch;
+use self::wiring::Wiring;
 use crate::{Allocator, Context, Nf, Outcome, Packet, Port, PortInfo, Reason, Time, Verdict};
 
 /// Lends a node's parts and the shared core to a [`Context`], leaving `node.nf` free to be called with it.
@@ -34,6 +39,7 @@ macro_rules! context {
             rng: &mut $node.rng,
             counters: &mut $node.counters,
             emitted: &mut $emitted,
+            watch: &mut $core.watch,
         }
     };
 }
@@ -48,16 +54,20 @@ pub struct Graph {
     pub(crate) seed: u64,
     pub(crate) crashes: Vec<Crash>,
     pub(crate) clock: Option<Clock>,
+    pub(crate) wiring: Wiring,
 }
 
 /// Tells how much time has passed, for the time that nodes take.
-pub(crate) type Clock = Box<dyn Fn() -> Time + Send>;
+pub(crate) type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
 
 /// What all nodes share.
 pub(crate) struct Core {
     pub(crate) ports: Vec<PortInfo>,
     pub(crate) allocator: Box<dyn Allocator>,
     pub(crate) timers: Timers,
+    pub(crate) watch: Option<Box<Watch>>,
+    /// How many watched so far.
+    pub(crate) watched: u64,
 }
 
 pub(crate) struct Node {
@@ -111,14 +121,17 @@ impl Graph {
         }
         self.run(now);
         for (index, port) in ports.iter_mut().enumerate() {
-            turn.sent += self.send(index, port.as_mut());
+            turn.sent += self.send(index, port.as_mut(), now);
+        }
+        if self.core.watch.is_some() {
+            self.forget_done();
         }
         turn
     }
 
     /// Takes the time of every 64th batch of each node by this clock; without one, no time is taken.
-    pub fn sample_by(&mut self, clock: impl Fn() -> Time + Send + 'static) {
-        self.clock = Some(Box::new(clock));
+    pub fn sample_by(&mut self, clock: impl Fn() -> Time + Send + Sync + 'static) {
+        self.clock = Some(Arc::new(clock));
     }
 
     /// When the next timer expires, if any is set. A graph that was never run wants to run at once.
@@ -129,6 +142,11 @@ impl Graph {
     /// The ports that the graph was built for.
     pub fn ports(&self) -> &[PortInfo] {
         &self.core.ports
+    }
+
+    /// What leads where.
+    pub fn wiring(&self) -> &Wiring {
+        &self.wiring
     }
 
     /// What each node did, in the order in which packets pass them.
@@ -174,7 +192,7 @@ impl Graph {
         let node = &mut self.nodes[index];
         let mut cx = context!(node, self.core, scratch.emitted, now, index, 0);
         match caught(|| what(node.nf.as_mut(), &mut cx)) {
-            Ok(()) => self.pass_on(index, &mut scratch.emitted),
+            Ok(()) => self.pass_on(index, now, &mut scratch.emitted),
             Err(panic) => self.crashed(index, now, (call, panic), &mut Vec::new(), &mut scratch),
         }
         self.scratch = scratch;
@@ -189,6 +207,9 @@ impl Graph {
         node.counters.batches += 1;
         scratch.outcomes.clear();
         scratch.outcomes.resize(packets.len(), Err(Reason::NO_OUTCOME));
+        if let Some(watch) = &mut self.core.watch {
+            watch.enter(now, index, input as u8, &packets);
+        }
         let clock = self.clock.as_ref().filter(|_| node.counters.is_sample());
         let start = clock.map(|clock| clock());
         let mut cx = context!(node, self.core, scratch.emitted, now, index, input as u8);
@@ -200,7 +221,7 @@ impl Graph {
             .map_err(|panic| (Call::Batch, panic))
             .and_then(|()| self.distribute(index, input as u8, now, &mut packets, &mut scratch));
         match done {
-            Ok(()) => self.pass_on(index, &mut scratch.emitted),
+            Ok(()) => self.pass_on(index, now, &mut scratch.emitted),
             Err(panic) => self.crashed(index, now, panic, &mut packets, &mut scratch),
         }
         Packet::free_burst(&mut scratch.dropped);
@@ -218,6 +239,9 @@ impl Graph {
         packets: &mut Vec<Packet>,
         scratch: &mut Scratch,
     ) -> Result<(), (Call, Payload)> {
+        if let Some(watch) = &mut self.core.watch {
+            watch.leave(now, index, packets, &scratch.outcomes);
+        }
         if let Some(&Ok(Verdict::Out(output))) = scratch.outcomes.first()
             && scratch.outcomes.iter().all(|outcome| *outcome == Ok(Verdict::Out(output)))
             && let Some(target) = self.target(index, output)
@@ -250,7 +274,10 @@ impl Graph {
         Ok(())
     }
 
-    fn pass_on(&mut self, index: usize, emitted: &mut Vec<(u8, Packet)>) {
+    fn pass_on(&mut self, index: usize, now: Time, emitted: &mut Vec<(u8, Packet)>) {
+        if let Some(watch) = &mut self.core.watch {
+            watch.emitted(now, index, emitted);
+        }
         let mut dropped = Vec::new();
         for (output, packet) in emitted.drain(..) {
             self.output(index, output, packet, &mut dropped);

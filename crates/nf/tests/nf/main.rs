@@ -5,3 +5,4 @@ mod panics;
 mod sampling;
 mod stack;
 mod views;
+mod watch;

@@ -1,4 +1,5 @@
-//! Prints packets for people: one line ([`summary`]), all fields ([`detail`]), or the bytes ([`hexdump`]).
+//! Prints packets for people: one line ([`summary`]), all fields ([`detail`]), what changed ([`changes`]), or the bytes
+//! ([`hexdump`]).
 //!
 //! Any bytes can be printed. What a tunnel carries is printed, too, but not what a tunnel in that carries. What is malformed is told with the offset where it starts; what is printed up to there
 //! is right. The text is for reading and may change; programs read [`crate::layout::Layout`] instead.
@@ -16,6 +17,7 @@
 //! # Ok::<(), rackless_packet::build::Error>(())
 //! ```
 
+mod changes;
 mod detail;
 mod options;
 mod summary;
@@ -26,6 +28,8 @@ use std::fmt::{self, Display};
 
 use crate::checksum::{Verdict, verify_at};
 use crate::layout::{Layout, Malformed};
+
+pub use changes::{Change, changes};
 
 /// Shows a frame on one line, much as tcpdump does.
 pub fn summary(frame: &[u8]) -> impl Display + '_ {

@@ -84,6 +84,13 @@ impl FromStr for Filter {
     }
 }
 
+/// Lets all frames pass.
+impl Default for Filter {
+    fn default() -> Self {
+        "".parse().expect("an empty expression is a filter")
+    }
+}
+
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.source)

@@ -15,14 +15,15 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rackless_net::{Client, Tap};
-use rackless_packet::capture;
+use rackless_packet::capture::{self, Direction, Record};
 use rackless_packet::filter::Filter;
+use rackless_packet::pcapng::Interface;
 use rackless_topology::units;
 
 use crate::failure::Failure;
-use merge::Merge;
+use merge::{Merge, Taken};
 use place::Place;
-use sink::Sink;
+pub(super) use sink::{Sink, failed};
 
 /// Show or store the frames at interfaces
 #[derive(clap::Args)]
@@ -95,7 +96,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let taps = ends.iter().map(|(node, interface)| Tap::open(&mut client, node, interface));
     let taps = taps.collect::<Result<Vec<_>, _>>()?;
     let names: Vec<String> = ends.iter().map(|(node, interface)| format!("{node}:{interface}")).collect();
-    let sink = Sink::open(args.write.as_deref(), &names, &lab, args.verbose)?;
+    let interface = |name: &String| Interface {
+        description: Some(format!("lab {lab}, the cable's side of the interface")),
+        ..Interface::ethernet(name)
+    };
+    let interfaces: Vec<Interface> = names.iter().map(interface).collect();
+    let sink = Sink::open(args.write.as_deref(), &interfaces, args.verbose)?;
     let lab_end = watch(client)?;
     let deadline = args.time.map(|time| Instant::now() + Duration::from(time));
     let (filter, merge, left) = (args.filter, Merge::default(), args.count);
@@ -114,7 +120,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
 }
 
 /// Says how to see the frames in Wireshark while they come.
-fn wireshark(file: &Path) -> String {
+pub(super) fn wireshark(file: &Path) -> String {
     match file.to_str() {
         Some("-") => "live in Wireshark: … | wireshark -k -i -".to_owned(),
         _ => format!("live in Wireshark: tail -f -c +1 '{}' | wireshark -k -i -", file.display()),
@@ -201,7 +207,8 @@ impl Capture {
             && result.is_ok()
             && let Some(frame) = self.merge.next(time_ns)
         {
-            result = self.sink.put(frame);
+            let checksum_missing = frame.checksum_missing;
+            result = self.sink.put(record(frame), checksum_missing);
             self.count += 1;
             self.left = self.left.map(|left| left - 1);
         }
@@ -209,9 +216,19 @@ impl Capture {
             Err(capture::Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
                 Ok(Some(End::Reader))
             }
-            Err(error) => Err(sink::failed(&error)),
+            Err(error) => Err(failed(&error)),
             Ok(()) => Ok((self.left == Some(0)).then_some(End::Wanted)),
         }
+    }
+}
+
+/// The frame as captures store it; a frame from the node goes into its cable.
+fn record(frame: Taken) -> Record {
+    Record {
+        interface: u32::try_from(frame.tap).expect("there are few taps"),
+        original_len: frame.original_len,
+        direction: Some(if frame.from_node { Direction::Inbound } else { Direction::Outbound }),
+        ..Record::new(frame.time_ns, frame.bytes)
     }
 }
 
@@ -222,7 +239,7 @@ fn now_ns() -> u64 {
 }
 
 /// Catches the signals that end a capture, so that all frames get into the file.
-fn catch_signals() -> Result<SignalFd, Failure> {
+pub(super) fn catch_signals() -> Result<SignalFd, Failure> {
     let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
     let caught = signals
         .thread_block()
@@ -242,6 +259,6 @@ fn watch(client: Client) -> Result<PipeReader, Failure> {
 }
 
 /// Rounds up, so that no time is left when the wait is over.
-fn timeout(left: Duration) -> PollTimeout {
+pub(super) fn timeout(left: Duration) -> PollTimeout {
     PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
 }

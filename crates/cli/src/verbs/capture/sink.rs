@@ -9,11 +9,10 @@ use rackless_packet::capture::{self, Direction, Record};
 use rackless_packet::pcapng::{Interface, Writer};
 use rackless_packet::{checksum, dissect};
 
-use super::merge::Taken;
 use crate::failure::Failure;
 
 /// Where frames go.
-pub(super) enum Sink {
+pub(in crate::verbs) enum Sink {
     File(Writer<BufWriter<Box<dyn Write>>>),
     Screen {
         out: BufWriter<io::Stdout>,
@@ -24,15 +23,15 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// Opens a file with an interface for each name, or (`None`) the screen.
-    pub(super) fn open(
+    /// Opens a file with these interfaces, or (`None`) the screen.
+    pub(in crate::verbs) fn open(
         file: Option<&Path>,
-        names: &[String],
-        lab: &str,
+        interfaces: &[Interface],
         verbose: bool,
     ) -> Result<Self, Failure> {
         let Some(file) = file else {
-            let names = if names.len() > 1 { names.to_vec() } else { Vec::new() };
+            let several = interfaces.iter().filter(|_| interfaces.len() > 1);
+            let names = several.filter_map(|interface| interface.name.clone()).collect();
             return Ok(Self::Screen { out: BufWriter::new(io::stdout()), verbose, names });
         };
         let output: Box<dyn Write> = if file != Path::new("-") {
@@ -44,39 +43,35 @@ impl Sink {
             Box::new(io::stdout())
         };
         let mut writer = Writer::new(BufWriter::new(output)).map_err(|error| failed(&error))?;
-        for name in names {
-            let description = Some(format!("lab {lab}, the cable's side of the interface"));
-            let interface = Interface { description, ..Interface::ethernet(name) };
-            writer.add_interface(&interface).map_err(|error| failed(&error))?;
+        for interface in interfaces {
+            writer.add_interface(interface).map_err(|error| failed(&error))?;
         }
         let mut sink = Self::File(writer);
         sink.flush().map_err(|error| failed(&error))?;
         Ok(sink)
     }
 
-    pub(super) fn put(&mut self, frame: Taken) -> Result<(), capture::Error> {
+    /// `checksum_missing` says that the checksum was left to hardware.
+    pub(in crate::verbs) fn put(
+        &mut self,
+        mut frame: Record,
+        checksum_missing: bool,
+    ) -> Result<(), capture::Error> {
         match self {
             Self::Screen { out, verbose, names } => {
-                if let Some(name) = names.get(frame.tap) {
+                if let Some(name) = names.get(frame.interface as usize) {
                     write!(out, "{name} ")?;
                 }
-                Ok(out.write_all(show(&frame, *verbose).as_bytes())?)
+                Ok(out.write_all(show(&frame, checksum_missing, *verbose).as_bytes())?)
             }
             Self::File(writer) => {
-                let direction = if frame.from_node { Direction::Inbound } else { Direction::Outbound };
-                let unfinished = frame.checksum_missing.then(|| "checksum left to hardware".to_owned());
-                writer.write(&Record {
-                    interface: u32::try_from(frame.tap).expect("there are few taps"),
-                    original_len: frame.original_len,
-                    direction: Some(direction),
-                    comments: unfinished.into_iter().collect(),
-                    ..Record::new(frame.time_ns, frame.bytes)
-                })
+                frame.comments.extend(checksum_missing.then(|| "checksum left to hardware".to_owned()));
+                writer.write(&frame)
             }
         }
     }
 
-    pub(super) fn flush(&mut self) -> Result<(), capture::Error> {
+    pub(in crate::verbs) fn flush(&mut self) -> Result<(), capture::Error> {
         match self {
             Self::Screen { out, .. } => out.flush()?,
             Self::File(writer) => writer.get_mut().flush()?,
@@ -85,21 +80,21 @@ impl Sink {
     }
 }
 
-pub(super) fn failed(error: &capture::Error) -> Failure {
+pub(in crate::verbs) fn failed(error: &capture::Error) -> Failure {
     Failure::cannot(rackless_runtime::chain(error))
 }
 
 /// Shows a frame as a line, or with all fields and bytes below.
-fn show(frame: &Taken, verbose: bool) -> String {
-    let arrow = if frame.from_node { '→' } else { '←' };
-    let mut bytes = frame.bytes.clone();
-    let mut note = "";
-    if frame.checksum_missing && checksum::fill(&mut bytes).is_ok() {
-        note = " [checksum left to hardware]"; // not wrong: shown as the hardware would make it
+fn show(frame: &Record, checksum_missing: bool, verbose: bool) -> String {
+    let arrow = if frame.direction == Some(Direction::Inbound) { '→' } else { '←' };
+    let mut bytes = frame.data.clone();
+    let mut note: String = frame.comments.iter().map(|comment| format!(" [{comment}]")).collect();
+    if checksum_missing && checksum::fill(&mut bytes).is_ok() {
+        note += " [checksum left to hardware]"; // not wrong: shown as the hardware would make it
     }
     let mut text = format!("{} {arrow} {}{note}\n", time_of_day(frame.time_ns), dissect::summary(&bytes));
     if verbose {
-        let _ = writeln!(text, "{}{}", dissect::detail(&bytes), dissect::hexdump(&frame.bytes)); // a String takes all
+        let _ = writeln!(text, "{}{}", dissect::detail(&bytes), dissect::hexdump(&frame.data)); // a String takes all
     }
     text
 }

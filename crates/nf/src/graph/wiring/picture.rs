@@ -1,5 +1,7 @@
 //! Pictures of a graph, as text for other programs to draw.
 
+use std::fmt;
+
 use super::{Place, Wire, Wiring};
 
 /// Fill and border of ports, which stand on a light and on a dark background.
@@ -62,6 +64,15 @@ impl Wiring {
         out
     }
 
+    /// The two ends of each wire, as in the text form: `rx:a`, `tx:a`, `node[1]`, `[1]node`; numbers only where a node has
+    /// several outputs or inputs.
+    pub fn wires(&self) -> impl Iterator<Item = (String, String)> {
+        self.wires.iter().map(|wire| {
+            let (tail, head) = self.numbers(wire);
+            (wire.from.title() + &tail, head + &wire.to.title())
+        })
+    }
+
     /// Ports and nodes, each once, in the order of the text.
     fn places(&self) -> Vec<&Place> {
         let mut places: Vec<&Place> = Vec::new();
@@ -109,6 +120,24 @@ impl Place {
     }
 }
 
+/// The text form, a wire on each line; [`Wiring::parse`] reads it.
+impl fmt::Display for Wiring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for wire in &self.wires {
+            let from = match &wire.from {
+                Place::Node { name, output, .. } => format!("{name}[{output}]"),
+                port => port.title(),
+            };
+            let to = match &wire.to {
+                Place::Node { name, input, .. } => format!("[{input}]{name}"),
+                port => port.title(),
+            };
+            writeln!(f, "{from} -> {to};")?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +176,13 @@ graph LR
   classDef node fill:#fff0e0,stroke:#e8772e,color:#1f2328
 ";
         assert_eq!(wiring().to_mermaid(about), expected);
+    }
+
+    #[test]
+    fn the_text_form_is_read_again() {
+        let text = wiring().to_string();
+        assert!(text.starts_with("rx:a -> [0]sort;\nsort[0] -> [0]count;\n"), "{text}");
+        let again = Wiring::parse(&text).unwrap();
+        assert_eq!((again.to_string(), again.to_dot(about)), (text, wiring().to_dot(about)));
     }
 }

@@ -1,102 +1,26 @@
 //! Tests of network functions in memory and virtual time, with invariants that come for free.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod port;
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rackless_packet::checksum::{self, Verdict};
+use rackless_packet::filter::Filter;
 use rackless_packet::{MacAddr, dissect};
 
 use crate::{
-    Allocator, Crash, Graph, GraphBuilder, GraphError, NodeReport, Packet, Pool, Port, PortInfo, PortStats,
-    Time,
+    Crash, Graph, GraphBuilder, GraphError, NodeReport, PacketTrace, Pool, Port, Reason, Time, TraceEvent,
+    WatchId,
 };
 
-/// A port in memory: what is put into it is received, what is sent can be taken out.
-///
-/// Clones share the queues: one goes to the graph, one stays with the test.
-#[derive(Clone)]
-pub struct MemoryPort {
-    info: PortInfo,
-    pool: Pool,
-    wire: Arc<Mutex<Wire>>,
-}
-
-#[derive(Default)]
-struct Wire {
-    arriving: VecDeque<Vec<u8>>,
-    sent: Vec<Vec<u8>>,
-    stats: PortStats,
-}
-
-impl MemoryPort {
-    /// A port with a name, a MAC address and the pool that received frames are copied into.
-    pub fn new(name: &str, mac: MacAddr, pool: Pool) -> Self {
-        let info = PortInfo { name: name.to_owned(), device: format!("memory:{name}"), mac, mtu: 1500 };
-        Self { info, pool, wire: Arc::default() }
-    }
-
-    /// Puts a frame on the wire towards the port.
-    pub fn push(&self, frame: &[u8]) {
-        self.wire().arriving.push_back(frame.to_vec());
-    }
-
-    /// Takes the frames that were sent since the last call.
-    pub fn take_sent(&self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.wire().sent)
-    }
-
-    fn wire(&self) -> MutexGuard<'_, Wire> {
-        // Queues of finished frames stay valid when a test thread panics.
-        self.wire.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Port for MemoryPort {
-    fn rx_burst(&mut self, into: &mut Vec<Packet>, max: usize) -> usize {
-        let mut wire = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut received = 0;
-        while received < max {
-            let Some(frame) = wire.arriving.pop_front() else { break };
-            let Some(mut packet) = self.pool.alloc() else {
-                wire.stats.rx_no_buffer += 1;
-                continue;
-            };
-            if packet.set_data(&frame).is_err() {
-                wire.stats.rx_errors += 1;
-                continue;
-            }
-            wire.stats.rx_packets += 1;
-            wire.stats.rx_bytes += frame.len() as u64;
-            into.push(packet);
-            received += 1;
-        }
-        received
-    }
-
-    fn tx_burst(&mut self, packets: &mut Vec<Packet>) -> usize {
-        let mut wire = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = packets.len();
-        wire.stats.tx_packets += taken as u64;
-        wire.stats.tx_bytes += packets.iter().map(|packet| packet.len() as u64).sum::<u64>();
-        wire.sent.extend(packets.iter().map(|packet| packet.data().to_vec()));
-        Packet::free_burst(packets);
-        taken
-    }
-
-    fn info(&self) -> &PortInfo {
-        &self.info
-    }
-
-    fn stats(&self) -> PortStats {
-        self.wire().stats
-    }
-}
+pub use port::MemoryPort;
 
 /// A graph between ports in memory, in virtual time.
 ///
 /// After every step it checks what must hold for any network function and panics otherwise: no node has panicked, or the
 /// packet that made it is shown; received + generated = sent + drops + held at every node; no buffer alive but the held
-/// ones; as long as every frame sent in had correct checksums, so has every frame that comes out.
+/// ones; as long as every frame sent in had correct checksums, so has every frame that comes out. The panic shows the
+/// path of the packets that passed the graph in the step, or of those that the node at fault had.
 ///
 /// Ports have the MAC addresses `02:00:00:00:00:01`, `…:02` and so on, in the order of their names.
 pub struct Harness {
@@ -105,11 +29,17 @@ pub struct Harness {
     handles: Vec<MemoryPort>,
     now: Time,
     checksums_matter: bool,
+    trace: WatchId,
+    /// The traces of packets that left the graph in this step.
+    traced: Arc<Mutex<Vec<PacketTrace>>>,
 }
 
 impl Harness {
     /// Buffers of the harness: more than any test holds at once.
     const BUFFERS: usize = 4096;
+
+    /// Paths of packets that a failure shows: more would hide the first.
+    const PATHS: usize = 8;
 
     /// Builds the graph with ports of these names and runs its first turn at time 0.
     ///
@@ -128,9 +58,11 @@ impl Harness {
         let port = |(index, name): (usize, &&str)| MemoryPort::new(name, Self::mac(index), pool.clone());
         let handles: Vec<MemoryPort> = ports.iter().enumerate().map(port).collect();
         let infos = handles.iter().map(|port| port.info.clone()).collect();
-        let graph = graph.build(infos, Box::new(pool.clone()), seed)?;
+        let mut graph = graph.build(infos, Box::new(pool.clone()), seed)?;
+        let traced = Arc::<Mutex<Vec<PacketTrace>>>::default();
+        let trace = graph.trace(&Filter::default(), u64::MAX, sink(&traced));
         let ports = handles.iter().map(|port| Box::new(port.clone()) as Box<dyn Port>).collect();
-        let mut harness = Self { graph, ports, handles, now: 0, checksums_matter: true };
+        let mut harness = Self { graph, ports, handles, now: 0, checksums_matter: true, trace, traced };
         harness.turn();
         Ok(harness)
     }
@@ -199,35 +131,64 @@ impl Harness {
     fn turn(&mut self) {
         while self.graph.turn(&mut self.ports, self.now).received > 0 {}
         if let Some(crash) = self.graph.take_crashes().first() {
-            panic!("{}", told(crash));
+            let node = crash.node.clone();
+            panic!("{}{}", told(crash), self.paths(|trace| trace.was_lost_at(&node)));
         }
-        self.check();
+        if let Err(fault) = self.check() {
+            panic!("{fault}{}", self.paths(|_| true));
+        }
+        self.traced.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn check(&self) {
+    /// What is wrong with the graph's packets, if something is.
+    fn check(&self) -> Result<(), String> {
         let nodes = self.graph.nodes();
         if let Some(node) = nodes.iter().find(|node| !node.is_balanced()) {
-            panic!("packets are unaccounted for at {node}");
+            return Err(format!("packets are unaccounted for at {node}"));
         }
         let held: u64 = nodes.iter().map(|node| node.held).sum();
         let alive = self.graph.buffers_in_use() as u64;
-        assert_eq!(
-            alive, held,
-            "buffers alive and packets held differ: a packet leaked, or a held one is gone"
-        );
-        if self.checksums_matter {
-            for port in &self.handles {
-                for frame in &port.wire().sent {
-                    let verdict = checksum::verify(frame);
-                    assert!(
-                        !matches!(verdict, Verdict::Wrong { .. }),
-                        "a frame sent out of '{}': {verdict}",
-                        port.info.name
-                    );
-                }
-            }
+        if alive != held {
+            return Err(format!(
+                "{alive} buffers alive and {held} packets held: a packet leaked, or a held one is gone"
+            ));
         }
+        let mut wrong = None;
+        for port in self.handles.iter().filter(|_| self.checksums_matter) {
+            port.each_sent(|frame| {
+                let verdict = checksum::verify(frame);
+                if matches!(verdict, Verdict::Wrong { .. }) {
+                    wrong.get_or_insert(format!("a frame sent out of '{}': {verdict}", port.info.name));
+                }
+            });
+        }
+        wrong.map_or(Ok(()), Err)
     }
+
+    /// The paths of some packets of this step, those still in the graph included.
+    fn paths(&mut self, wanted: impl Fn(&PacketTrace) -> bool) -> String {
+        self.graph.unwatch(self.trace);
+        let traced = self.traced.lock().unwrap_or_else(PoisonError::into_inner);
+        let paths = traced.iter().filter(|trace| wanted(trace)).take(Self::PATHS);
+        paths.map(|trace| format!("\n{trace}")).collect()
+    }
+}
+
+impl PacketTrace {
+    /// Whether its last step is a panic of this node.
+    fn was_lost_at(&self, node: &str) -> bool {
+        let panic = Reason::PANIC.framework_name();
+        self.steps.last().is_some_and(|step| {
+            matches!(step.event, TraceEvent::Dropped { reason } if Some(reason) == panic)
+                && step.place == node
+        })
+    }
+}
+
+/// Collects traces.
+fn sink(traced: &Arc<Mutex<Vec<PacketTrace>>>) -> impl FnMut(PacketTrace) + Send + 'static {
+    let traced = Arc::clone(traced);
+    move |trace| traced.lock().unwrap_or_else(PoisonError::into_inner).push(trace)
 }
 
 /// All that is needed to see a panic again.
@@ -240,7 +201,9 @@ fn told(crash: &Crash) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Harness, VecDeque};
+    use std::collections::VecDeque;
+
+    use super::Harness;
     use crate::{Context, GraphBuilder, Nf, Outcome, Packet, Reason, Verdict, time};
 
     /// Gives every packet back after a millisecond, and sends a tick each.
