@@ -19,7 +19,13 @@ use crate::plan::{InterfacePlan, NodePlan, Role};
 pub(crate) fn set_role(node: &NodePlan) -> Result<(), Error> {
     match node.role {
         Role::Host => Ok(()),
-        Role::Muted => silence_ipv6(),
+        Role::Muted => {
+            // Where its program gives the kernel an address at an interface of its own, the kernel is to answer there
+            // only: it knows no ARP elsewhere, and takes no packet whose answer would leave by that interface.
+            write_sysctl(&node.name, "net.ipv4.conf.default.arp_ignore", "8")?;
+            write_sysctl(&node.name, "net.ipv4.conf.default.rp_filter", "1")?;
+            silence_ipv6()
+        }
         Role::Router => {
             for name in
                 ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding"]

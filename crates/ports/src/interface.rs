@@ -110,7 +110,7 @@ impl Promiscuous {
     }
 }
 
-fn new_socket(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
+pub(crate) fn new_socket(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
     // SAFETY: no pointers.
     let socket = unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) };
     if socket < 0 {
@@ -121,7 +121,7 @@ fn new_socket(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
 }
 
 /// A request about an interface.
-fn request(name: &str) -> io::Result<libc::ifreq> {
+pub(crate) fn request(name: &str) -> io::Result<libc::ifreq> {
     // SAFETY: all zeros is a valid `ifreq`.
     let mut ifreq: libc::ifreq = unsafe { std::mem::zeroed() };
     if name.len() >= ifreq.ifr_name.len() {

@@ -20,6 +20,7 @@
 //! | `af_xdp:` | An interface of this network namespace, or one of its queues: an XDP program takes its frames before the kernel makes packets of them. Frames are up to 3,840 bytes long. What a sender's kernel leaves to hardware (checksums, segmentation, VLAN tags) is missing from a frame: its offloads have to be off, as on a lab's links to NFs. |
 //! | `dpdk:` | Any device of DPDK, in [`Dpdk`]'s memory, without a copy; packets of the heap are copied once when they are sent. |
 //! | `memif:` | What another process puts into shared memory, by libmemif's protocol: another port of ours, DPDK's `net_memif`, VPP. No kernel in between but to wake who sleeps. A peer that goes away and comes back is a link that goes down and up. The peer is trusted with the memory: one that cuts its file short ends this process. |
+//! | `kernel:` | The kernel of this network namespace, at an interface that the port makes: it receives what the port sends, and the other way round. |
 //! | `null:` | Copies of templates, for measuring. |
 //! | `pcap:` | Files. |
 //!
@@ -32,7 +33,7 @@
 //! `af_packet:` and DPDK devices on interfaces need `CAP_NET_RAW` (and for the address filter of DPDK's
 //! `net_af_packet`, `CAP_NET_ADMIN`) over the network namespace: root, or whoever made it in a user namespace.
 //! `af_xdp:` needs `CAP_BPF` and `CAP_NET_ADMIN` in the first user namespace, as root outside of any has them.
-//! The others need none.
+//! `kernel:` needs `CAP_NET_ADMIN` over the network namespace. The others need none.
 //!
 //! # Kernel
 //! `af_packet:` needs Linux 4.20 (`PACKET_IGNORE_OUTGOING`), `af_xdp:` 5.9 (XDP programs that end with their process).
@@ -46,6 +47,7 @@ mod interface;
 #[cfg(test)]
 #[path = "../../dpdk-sys/tests/isolated/mod.rs"]
 mod isolated;
+mod kernel;
 mod memif;
 mod null;
 mod pcap;
@@ -57,9 +59,8 @@ pub use af_xdp::Xdp;
 pub use dpdk::{Dpdk, DpdkPool};
 pub use error::Error;
 pub use rackless_dpdk_sys::{EalConfig, availability as dpdk_availability};
-pub use spec::{
-    AfXdpSpec, DeviceSpec, DpdkSpec, MemifRole, MemifSocket, MemifSpec, NullSpec, XdpMode, ZeroCopy,
-};
+pub use spec::{AfXdpSpec, DeviceSpec, DpdkSpec, KernelSpec, MemifRole, MemifSocket, MemifSpec};
+pub use spec::{NullSpec, Prefixed, XdpMode, ZeroCopy};
 
 /// What ports have in common.
 #[derive(Clone)]
@@ -107,6 +108,7 @@ pub fn open(name: &str, device: &DeviceSpec, options: &Options) -> Result<Box<dy
         DeviceSpec::AfXdp(spec) => Box::new(af_xdp::AfXdp::open(name, spec, options)?),
         DeviceSpec::Dpdk(spec) => Box::new(options.dpdk.open(name, spec)?),
         DeviceSpec::Memif(spec) => Box::new(memif::Memif::open(name, spec, options)?),
+        DeviceSpec::Kernel(spec) => Box::new(kernel::Kernel::open(name, spec, options)?),
         DeviceSpec::Null(spec) => Box::new(null::Null::open(name, spec, options)?),
         DeviceSpec::Pcap { input, output } => {
             Box::new(pcap::Pcap::open(name, input.as_deref(), output.as_deref(), options)?)

@@ -11,6 +11,7 @@ mod files;
 mod functions;
 mod home;
 mod inputs;
+mod kernel;
 mod kill;
 mod library;
 mod limits;

@@ -11,8 +11,8 @@ use rackless_packet::checksum;
 use rackless_packet::ethernet::EtherType;
 
 use self::ring::{Frame, Ring};
-pub(crate) use self::socket::set_option;
 use self::socket::{PacketSocket, Refusal};
+pub(crate) use self::socket::{bind, new_socket, set_option};
 use crate::interface::Interface;
 use crate::{Error, Options};
 

@@ -126,7 +126,8 @@ impl Batch {
     }
 }
 
-fn new_socket() -> io::Result<OwnedFd> {
+/// Makes a packet socket that receives nothing yet.
+pub(crate) fn new_socket() -> io::Result<OwnedFd> {
     // Protocol 0: nothing is received until it is bound.
     // SAFETY: no pointers.
     let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
@@ -137,7 +138,8 @@ fn new_socket() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn bind(socket: BorrowedFd<'_>, index: i32) -> io::Result<()> {
+/// Lets a packet socket receive what passes an interface.
+pub(crate) fn bind(socket: BorrowedFd<'_>, index: i32) -> io::Result<()> {
     // SAFETY: all zeros is a valid address.
     let mut address: sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = libc::AF_PACKET as u16;

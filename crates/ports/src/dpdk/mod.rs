@@ -1,5 +1,6 @@
 //! Ports over DPDK's drivers, and the one EAL that they share.
 
+mod bell;
 mod locked;
 mod memory;
 mod port;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rackless_dpdk_sys::{Bus, DeviceConfig, Eal, EalConfig, Mempool};
 
+use self::bell::Bell;
 pub use self::memory::DpdkPool;
 pub(crate) use self::port::DpdkPort;
 use crate::interface::Interface;
@@ -53,10 +55,11 @@ impl Dpdk {
         let bus = if spec.pci { Bus::Pci } else { Bus::Vdev };
         let device_name = state.device_name(spec)?;
         let mempool = state.mempool(room)?;
+        let bell = interface.as_ref().and_then(|interface| Bell::hang(spec, interface));
         let mut device = state.eal()?.attach(bus, &device_name, &arguments)?;
         device.start(&DeviceConfig::default(), &mempool)?;
         let device_string = DeviceSpec::Dpdk(spec.clone()).to_string();
-        DpdkPort::new(name, device_string, device, DpdkPool::new(mempool), interface.as_ref())
+        DpdkPort::new(name, device_string, device, DpdkPool::new(mempool), interface.as_ref(), bell)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

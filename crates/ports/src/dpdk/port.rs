@@ -4,6 +4,7 @@
     reason = "ports are a place that ARCHITECTURE.md names: buffers cross the boundary to C"
 )]
 
+use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
 use rackless_dpdk_sys::{Device, RteMbuf, free, linearise};
@@ -11,6 +12,7 @@ use rackless_nf::{Allocator as _, Packet, Port, PortChange, PortError, PortInfo,
 use rackless_packet::MacAddr;
 use rackless_packet::ethernet::EtherType;
 
+use super::bell::Bell;
 use super::memory::{DpdkPool, adopt, forget_front, header, is_dpdks, packets_as_mbufs};
 use crate::Error;
 use crate::interface::{Interface, L2_MAX};
@@ -33,6 +35,8 @@ pub(crate) struct DpdkPort {
     unusable: Unusable,
     linearised: u64,
     mac_filters: Vec<MacAddr>,
+    /// What tells of frames where the driver does not.
+    bell: Option<Bell>,
 }
 
 // SAFETY: the burst's pointers are only used in the call that filled them.
@@ -51,6 +55,7 @@ impl DpdkPort {
         device: Device,
         pool: DpdkPool,
         interface: Option<&Interface>,
+        bell: Option<Bell>,
     ) -> Result<Self, Error> {
         let known = device.info()?;
         // Drivers over an interface say 1500 whatever it has.
@@ -58,7 +63,22 @@ impl DpdkPort {
         let info = PortInfo { name: name.into(), device: device_string, mac: MacAddr(known.mac), mtu };
         let max_frame = usize::from(mtu) + L2_MAX;
         let (unusable, burst) = (Unusable::default(), Box::new([None; BURST]));
-        Ok(Self { device, pool, info, max_frame, burst, unusable, linearised: 0, mac_filters: Vec::new() })
+        let (linearised, mac_filters) = (0, Vec::new());
+        Ok(Self { device, pool, info, max_frame, burst, unusable, linearised, mac_filters, bell })
+    }
+
+    /// Takes what the driver has.
+    fn poll(&mut self, into: &mut Vec<Packet>, max: usize) -> usize {
+        let start = into.len();
+        while into.len() - start < max {
+            let wanted = (max - (into.len() - start)).min(BURST);
+            let received = self.device.rx_burst(QUEUE, &mut self.burst[..wanted]);
+            self.receive(received, into);
+            if received < wanted {
+                break;
+            }
+        }
+        into.len() - start
     }
 
     /// Makes packets of the first buffers of the burst, as far as their frames are whole.
@@ -132,16 +152,11 @@ impl DpdkPort {
 
 impl Port for DpdkPort {
     fn rx_burst(&mut self, into: &mut Vec<Packet>, max: usize) -> usize {
-        let start = into.len();
-        while into.len() - start < max {
-            let wanted = (max - (into.len() - start)).min(BURST);
-            let received = self.device.rx_burst(QUEUE, &mut self.burst[..wanted]);
-            self.receive(received, into);
-            if received < wanted {
-                break;
-            }
+        match self.poll(into, max) {
+            // What came before the bell was silenced does not ring it again.
+            0 if self.bell.as_ref().is_some_and(Bell::silence) => self.poll(into, max),
+            received => received,
         }
-        into.len() - start
     }
 
     fn tx_burst(&mut self, packets: &mut Vec<Packet>) -> usize {
@@ -171,6 +186,10 @@ impl Port for DpdkPort {
         };
         let device = || self.info.device.clone();
         changed.map_err(|error| PortError::Refused { change, device: device(), source: Box::new(error) })
+    }
+
+    fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.bell.as_ref().map(Bell::fd)
     }
 
     fn stats(&self) -> PortStats {

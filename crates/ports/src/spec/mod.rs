@@ -2,6 +2,7 @@
 
 mod af_xdp;
 mod dpdk;
+mod kernel;
 mod memif;
 mod null;
 
@@ -11,6 +12,7 @@ use std::str::FromStr;
 
 pub use self::af_xdp::{AfXdpSpec, XdpMode, ZeroCopy};
 pub use self::dpdk::DpdkSpec;
+pub use self::kernel::{KernelSpec, Prefixed};
 pub use self::memif::{MemifRole, MemifSocket, MemifSpec};
 pub use self::null::NullSpec;
 use crate::Error;
@@ -24,6 +26,7 @@ use crate::Error;
 /// | `dpdk:net_af_packet,iface=eth0` | a software device of DPDK with its arguments |
 /// | `dpdk:0000:3b:00.0` | a PCI device of DPDK |
 /// | `memif:/run/a.sock,role=server` · `memif:@a,role=client,id=1,mtu=9000` | shared memory with another process |
+/// | `kernel:nf0,addr=10.0.0.9/24,addr=fd00::9/64,via=10.0.0.1,like=eth0` | the kernel of this network namespace, behind an interface that is made; like: with MAC address and MTU of another |
 /// | `null:` · `null:size=128,count=1000` · `null:template=frames.pcap` | frames from nowhere; sent ones are counted |
 /// | `pcap:in.pcap,out.pcap` · `pcap:in.pcap` · `pcap:,out.pcap` | frames of a file; sent ones go to a file |
 ///
@@ -50,6 +53,8 @@ pub enum DeviceSpec {
     Dpdk(DpdkSpec),
     /// `memif:`
     Memif(MemifSpec),
+    /// `kernel:`
+    Kernel(KernelSpec),
     /// `null:`
     Null(NullSpec),
     /// `pcap:`
@@ -64,6 +69,7 @@ pub enum DeviceSpec {
 const ALLOWED: &str = "allowed are af_packet:<interface>, af_xdp:<interface>[,queue=<number>][,mode=auto|native|generic]\
                        [,zero_copy=auto|yes|no], dpdk:<driver>[,key=value…], dpdk:<PCI address>, \
                        memif:<socket>,role=server|client[,key=value…], \
+                       kernel:<interface>[,addr=<address>/<prefix length>…][,via=<next hop>…][,like=<interface>], \
                        null:[size=<bytes>][,count=<frames>][,template=<pcap file>], pcap:[<in file>][,<out file>]";
 
 impl FromStr for DeviceSpec {
@@ -75,6 +81,7 @@ impl FromStr for DeviceSpec {
             Some(("af_xdp", rest)) => AfXdpSpec::parse(rest).map(Self::AfXdp),
             Some(("dpdk", rest)) => DpdkSpec::parse(rest).map(Self::Dpdk),
             Some(("memif", rest)) => MemifSpec::parse(rest).map(Self::Memif),
+            Some(("kernel", rest)) => KernelSpec::parse(rest).map(Self::Kernel),
             Some(("null", rest)) => NullSpec::parse(rest).map(Self::Null),
             Some(("pcap", rest)) => pcap(rest),
             _ => Err(ALLOWED.to_owned()),
@@ -90,6 +97,7 @@ impl fmt::Display for DeviceSpec {
             Self::AfXdp(af_xdp) => af_xdp.fmt(f),
             Self::Dpdk(dpdk) => dpdk.fmt(f),
             Self::Memif(memif) => memif.fmt(f),
+            Self::Kernel(kernel) => kernel.fmt(f),
             Self::Null(null) => null.fmt(f),
             Self::Pcap { input, output } => {
                 f.write_str("pcap:")?;
@@ -155,6 +163,8 @@ mod tests {
             "dpdk:3b:00.1",
             "memif:/run/a.sock,role=server",
             "memif:@a b,role=client,id=7,mtu=9000,ring=64,mac=02:00:00:00:00:07",
+            "kernel:nf0",
+            "kernel:nf0,addr=10.0.0.9/24,addr=fd00::9/64,via=10.0.0.1,via=fd00::1,like=eth0",
             "null:size=64",
             "null:size=128,count=10",
             "null:size=64,template=frames.pcap",
@@ -199,6 +209,12 @@ mod tests {
             ("memif:@a,role=client,ring=1000", "a power of two"),
             ("memif:@a,role=client,mtu=67", "68 to 65535"),
             ("memif:@a,role=client,mac=red", "'red' is no hardware address"),
+            ("kernel:", "1 to 15 bytes"),
+            ("kernel:nf0,addr=10.0.0.1", "not an address with the length of its prefix"),
+            ("kernel:nf0,addr=10.0.0.1/33", "not an address with the length"),
+            ("kernel:nf0,addr=10.0.0.1/24,via=fd00::1", "via=fd00::1 needs an addr= of the same family"),
+            ("kernel:nf0,addr=10.0.0.1/24,via=10.0.0.2,via=10.0.0.3", "are of the same family"),
+            ("kernel:nf0,like=eth0,like=eth1", "'like=eth1' is not an argument; allowed are addr="),
             ("null:size=x", "'x' is no number"),
             ("null:size=10", "42 to 2048"),
             ("null:colour=red", "'colour' is not an argument"),

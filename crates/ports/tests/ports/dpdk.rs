@@ -6,7 +6,7 @@ use rackless_packet::pcap::Writer;
 use rackless_ports::{DeviceSpec, Dpdk, EalConfig, Options};
 
 use crate::isolated::{ip, isolated, isolated_unprivileged};
-use crate::{cable, frame, open, packets, receive, refusal, send, within_five_seconds};
+use crate::{cable, frame, open, packets, readable, receive, refusal, send, within_five_seconds};
 
 fn forward_null() {
     let options = Options::default();
@@ -95,7 +95,7 @@ fn over_a_cable() {
     assert_eq!(receive(&mut *a, 502), frames);
     let stats = b.stats();
     assert_eq!((stats.rx_packets, stats.tx_packets, stats.rx_errors, stats.tx_errors), (502, 502, 0, 0));
-    assert!(b.wait_fd().is_none());
+    assert_eq!((b.rx_burst(&mut Vec::new(), 32), readable(&*b)), (0, false));
 }
 
 #[test]
@@ -109,6 +109,32 @@ fn an_ordinary_user_runs_net_af_packet_in_a_namespace_of_its_own() {
         "dpdk::an_ordinary_user_runs_net_af_packet_in_a_namespace_of_its_own",
         over_a_cable,
     );
+}
+
+#[test]
+fn what_wakes_a_sleeper_at_net_af_packet_can_be_received_at_once() {
+    isolated("dpdk::what_wakes_a_sleeper_at_net_af_packet_can_be_received_at_once", || {
+        const ROUNDS: u16 = 2000;
+        cable();
+        let mut b = open("dpdk:net_af_packet,iface=b", &Options::default());
+        assert!(!readable(&*b));
+        let (next, wanted) = std::sync::mpsc::channel();
+        let sender = std::thread::spawn(move || {
+            let options = Options::default();
+            let mut a = open("af_packet:a", &options);
+            wanted.iter().for_each(|number| send(&mut *a, packets(&options, &[frame(number)])));
+        });
+        for number in 0..ROUNDS {
+            next.send(number).unwrap();
+            within_five_seconds("the descriptor tells of the frame", || readable(&*b));
+            let mut received = Vec::new();
+            assert_eq!(b.rx_burst(&mut received, 32), 1, "round {number}");
+            assert_eq!(received[0].data(), frame(number));
+            assert_eq!((b.rx_burst(&mut received, 32), readable(&*b)), (0, false), "round {number}");
+        }
+        drop(next);
+        sender.join().unwrap();
+    });
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod dpdk;
 mod drivers;
 #[path = "../../../dpdk-sys/tests/isolated/mod.rs"]
 mod isolated;
+mod kernel;
 mod memif;
 
 use std::os::fd::AsRawFd as _;
