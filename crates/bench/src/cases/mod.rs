@@ -8,6 +8,7 @@ mod graph;
 mod idle;
 mod instructions;
 mod lab;
+mod lab_of;
 mod line;
 mod macswap;
 mod memory;
