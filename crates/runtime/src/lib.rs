@@ -12,10 +12,12 @@
 
 pub mod config;
 pub mod control;
+mod core;
 mod crash;
 mod error;
 mod metrics;
 pub mod prometheus;
+mod recorder;
 mod report;
 mod setup;
 pub mod watch;
@@ -26,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
-use rackless_nf::{Allocator, GraphBuilder, Pool, Port};
+use rackless_nf::{Allocator, Graph, GraphBuilder, Pool, Port};
 use rackless_ports::{DeviceSpec, Dpdk, EalConfig, Options, Xdp};
 
 pub use config::Driver;
@@ -37,6 +39,7 @@ pub use setup::{NodeFile, NodeInterface, PortSetup, Setup};
 use config::{Config, File, PortConfig};
 use control::{Caller, Server};
 use crash::Crashes;
+use recorder::{RecordFile, Recorder};
 use watch::serve::Start;
 use worker::{Wakeup, Worker};
 
@@ -89,22 +92,61 @@ where
         return Err(error);
     }
     let infos = ports.iter().map(|port| port.info().clone()).collect();
-    let graph = graph.build(infos, allocator, config.seed)?;
+    let mut graph = graph.build(infos, allocator, config.seed)?;
     let crashes = Crashes::new(&name, &config, node.is_some(), &graph)?;
 
     let start = Start::now();
+    let recorded = record(&name, &config, node.is_some(), start, &mut graph)?;
     let (wakeup, waker) = Wakeup::new()?;
     let (caller, calls) = Caller::new(waker, start);
     let metrics = config.metrics.map(|address| metrics::serve(address, &caller)).transpose()?;
     let in_lab = node.is_some().then(|| PathBuf::from(LAB_CONTROL));
-    let control = config.control.or(in_lab).map(|path| Server::start(&path, caller)).transpose()?;
+    let control = config.control.clone().or(in_lab).map(|path| Server::start(&path, caller)).transpose()?;
     if let Some(core) = config.core {
         pin(core)?;
     }
     say(&setup, metrics);
+    say_of_crashes(&name, &config, recorded.as_ref());
     let (idle, started) = (config.idle, start.instant);
     let worker = Worker { name, graph, ports, idle, crashes, calls, _control: control, wakeup, started };
-    worker.run(arguments.duration)
+    let result = worker.run(arguments.duration);
+    if let Some(recorded) = recorded.filter(|_| result.is_err()) {
+        eprintln!("the frames received last are in {}", recorded.path().display());
+        recorded.keep();
+    }
+    result
+}
+
+/// Keeps the frames that the graph receives last, if the configuration says so.
+fn record(
+    name: &str,
+    config: &Config,
+    in_lab: bool,
+    start: Start,
+    graph: &mut Graph,
+) -> Result<Option<RecordFile>, Error> {
+    let folder = crash::folder(config, in_lab);
+    match config.last_frames {
+        0 => Ok(None),
+        frames if frames > Recorder::MOST => Err(Error::LastFrames { frames, most: Recorder::MOST }),
+        frames => {
+            let created = Recorder::create(&folder, name, frames, graph.ports(), start);
+            let (mut recorder, file) = created.map_err(|source| Error::Record { folder, source })?;
+            graph.record_by(move |port, packets, now| recorder.record(port, packets, now));
+            Ok(Some(file))
+        }
+    }
+}
+
+/// Says what a crash will leave, and where.
+fn say_of_crashes(name: &str, config: &Config, recorded: Option<&RecordFile>) {
+    if let Some(recorded) = recorded {
+        let (frames, file) = (config.last_frames, recorded.path().display());
+        eprintln!("{name}: a crash leaves the last {frames} frames received in {file}");
+    }
+    if config.core_dump {
+        eprintln!("{name}: {}", core::allow());
+    }
 }
 
 /// Says that the function runs, and where.

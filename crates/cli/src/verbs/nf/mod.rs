@@ -6,6 +6,7 @@ mod show;
 mod tables;
 pub(super) mod target;
 mod trace;
+mod tree;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
