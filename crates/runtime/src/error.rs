@@ -134,6 +134,19 @@ pub enum Error {
         /// Why.
         source: serde_json::Error,
     },
+    /// A key that the runtime has set up by has changed.
+    #[error("{path}:{line}: '{key}' cannot change while the function runs; it takes a new start")]
+    Fixed {
+        /// The file.
+        path: PathBuf,
+        /// The line it stands on, or the first where it is gone.
+        line: usize,
+        /// The key.
+        key: String,
+    },
+    /// A worker is stuck in a function.
+    #[error("the worker does not answer")]
+    NoWorker,
     /// The running function says why it does not do what was asked.
     #[error("{0}")]
     Refused(String),

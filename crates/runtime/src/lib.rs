@@ -18,6 +18,7 @@ mod error;
 mod metrics;
 pub mod prometheus;
 mod recorder;
+mod reload;
 mod report;
 mod setup;
 pub mod watch;
@@ -33,6 +34,7 @@ use rackless_ports::{DeviceSpec, Dpdk, EalConfig, Options, Xdp};
 
 pub use config::Driver;
 pub use error::{Error, chain};
+pub use reload::{Fate, Reloaded, ReloadedNode};
 pub use report::{Counter, Drop, Node, PortReport, Report};
 pub use setup::{NodeFile, NodeInterface, PortSetup, Setup};
 
@@ -40,6 +42,7 @@ use config::{Config, File, PortConfig};
 use control::{Caller, Server};
 use crash::Crashes;
 use recorder::{RecordFile, Recorder};
+use reload::{Build, Reloader, Source};
 use watch::serve::Start;
 use worker::{Wakeup, Worker};
 
@@ -64,13 +67,14 @@ pub const LAB_CONTROL: &str = "/run/rackless-nf.sock";
 
 /// Opens the ports, makes the graph that `build` describes, and runs it until it is told to stop.
 ///
-/// Says `NAME: running` with its ports on standard error once packets flow.
+/// Says `NAME: running` with its ports on standard error once packets flow. `build` is called again when the configuration
+/// is to be read again: on SIGHUP, or by the control socket.
 ///
 /// # Errors
 /// What is wrong with the configuration, the ports or the graph.
 pub fn run<B, E>(arguments: Arguments, program: &str, build: B) -> Result<Report, Error>
 where
-    B: FnOnce(&Setup) -> Result<GraphBuilder, E>,
+    B: Fn(&Setup) -> Result<GraphBuilder, E> + Send + Sync + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let file = arguments.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
@@ -87,7 +91,8 @@ where
         file,
         settings_read: false.into(),
     };
-    let graph = build(&setup).map_err(|error| Error::Build(error.into()))?;
+    let build: Build = Box::new(move |setup| build(setup).map_err(|error| Error::Build(error.into())));
+    let graph = build(&setup)?;
     if let Some(error) = setup.file.unknown_key().filter(|_| !setup.settings_read.get()) {
         return Err(error);
     }
@@ -99,9 +104,14 @@ where
     let recorded = record(&name, &config, node.is_some(), start, &mut graph)?;
     let (wakeup, waker) = Wakeup::new()?;
     let (caller, calls) = Caller::new(waker, start);
+    let (path, infos) = (arguments.config.clone(), graph.ports().to_vec());
+    let source = Source { name: name.clone(), path, config: config.clone(), ports: infos, build };
+    let reloader = Reloader::new(source);
+    reloader.on_hangup(&caller)?;
     let metrics = config.metrics.map(|address| metrics::serve(address, &caller)).transpose()?;
     let in_lab = node.is_some().then(|| PathBuf::from(LAB_CONTROL));
-    let control = config.control.clone().or(in_lab).map(|path| Server::start(&path, caller)).transpose()?;
+    let control =
+        config.control.clone().or(in_lab).map(|path| Server::start(&path, caller, reloader)).transpose()?;
     if let Some(core) = config.core {
         pin(core)?;
     }
