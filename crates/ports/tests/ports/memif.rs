@@ -275,7 +275,8 @@ fn with_dpdk(ours: &str, theirs: &str, extra: &[&str], we_are_first: bool) {
     };
     in_time("the link comes up", || {
         assert_eq!(port.rx_burst(&mut Vec::new(), 32), 0);
-        port.state().link_up == Some(true)
+        // A thread of DPDK's hears of it a moment later.
+        port.state().link_up == Some(true) && dpdk.state().link_up == Some(true)
     });
     let mut frames: Vec<Vec<u8>> = (0..200).map(frame).collect();
     frames.push(vec![7; 1514]);
