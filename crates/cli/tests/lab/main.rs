@@ -31,3 +31,4 @@ mod traces;
 mod watch;
 mod wires;
 mod with_cargo;
+mod workers;
