@@ -80,6 +80,8 @@ enum Measured {
     TcpSink,
     /// Sends over TCP to the sink.
     TcpSource,
+    /// Runs turns of a graph on frames from nowhere.
+    Turns { graph: String, turns: u64 },
     /// Runs the router on the ports of a configuration.
     Router { config: PathBuf },
 }
@@ -106,6 +108,7 @@ fn inside(measured: &Measured) -> Result<(), Error> {
         Measured::NetemInNodes => cases::run_netem_in_nodes(&Scratch::make()?.site),
         Measured::TcpSink => cases::run_sink(),
         Measured::TcpSource => cases::run_source(),
+        Measured::Turns { graph, turns } => cases::run_turns(graph, *turns),
         Measured::Router { config } => cases::run_router(config.clone())
             .map_err(|error| Error::Make { what: "the router", source: error.into() }),
     }

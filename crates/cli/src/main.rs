@@ -16,8 +16,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use verbs::{
-    capture, check, completions, doctor, down, drops, events, exec, export, r#gen, graph, hold, import,
-    inspect, link, logs, man, new, nf, partition, ps, restart, schema, serve, shell, test, top, up, validate,
+    capture, check, completions, debug, doctor, down, drops, events, exec, export, r#gen, graph, hold,
+    import, inspect, link, logs, man, new, nf, partition, ps, restart, schema, serve, shell, test, top, up,
+    validate,
 };
 
 /// Build, run and test network functions on a network that lives inside this machine.
@@ -62,6 +63,7 @@ enum Verb {
     Probe(verbs::probe::Args),
     #[command(hide = true)]
     Hold(hold::Args),
+    Debug(debug::Args),
     Gen(r#gen::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
         Verb::Nf(verb) => nf::run(verb),
         Verb::Probe(args) => verbs::probe::run(args),
         Verb::Hold(args) => hold::run(args),
+        Verb::Debug(args) => debug::run(args),
         Verb::Gen(args) => r#gen::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Man(args) => man::run(args),

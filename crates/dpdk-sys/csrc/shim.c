@@ -25,7 +25,7 @@
 #include <rte_version.h>
 
 /* Raise it with every change of struct shim or of a struct below; src/shim.rs has the same number. */
-#define SHIM_ABI 1
+#define SHIM_ABI 2
 
 #define FIELD(name, offset) \
 	_Static_assert(offsetof(struct rte_mbuf, name) == offset, "rte_mbuf." #name " is not where Rust expects it");
@@ -268,6 +268,39 @@ static int set_promiscuous(uint16_t port, int on)
 	return on ? rte_eth_promiscuous_enable(port) : rte_eth_promiscuous_disable(port);
 }
 
+static int promiscuous(uint16_t port)
+{
+	return rte_eth_promiscuous_get(port);
+}
+
+/* Drivers change the MTU of a running device or of a stopped one; which, only trying tells. */
+static int set_mtu(uint16_t port, uint16_t mtu)
+{
+	int ret = rte_eth_dev_set_mtu(port, mtu);
+	if (ret != -EBUSY)
+		return ret;
+	ret = rte_eth_dev_stop(port);
+	if (ret < 0)
+		return ret;
+	ret = rte_eth_dev_set_mtu(port, mtu);
+	int started = rte_eth_dev_start(port);
+	return ret < 0 ? ret : started;
+}
+
+static int mac_add(uint16_t port, const uint8_t *mac)
+{
+	struct rte_ether_addr address;
+	memcpy(address.addr_bytes, mac, sizeof(address.addr_bytes));
+	return rte_eth_dev_mac_addr_add(port, &address, 0);
+}
+
+static int mac_remove(uint16_t port, const uint8_t *mac)
+{
+	struct rte_ether_addr address;
+	memcpy(address.addr_bytes, mac, sizeof(address.addr_bytes));
+	return rte_eth_dev_mac_addr_remove(port, &address);
+}
+
 static int stop_and_close(uint16_t port)
 {
 	int stopped = rte_eth_dev_stop(port);
@@ -333,6 +366,10 @@ struct shim {
 	int (*device)(uint16_t, struct shim_device *);
 	int (*start)(uint16_t, const struct shim_config *, struct rte_mempool *);
 	int (*set_promiscuous)(uint16_t, int);
+	int (*promiscuous)(uint16_t);
+	int (*set_mtu)(uint16_t, uint16_t);
+	int (*mac_add)(uint16_t, const uint8_t *);
+	int (*mac_remove)(uint16_t, const uint8_t *);
 	int (*stop_and_close)(uint16_t);
 	int (*link_up)(uint16_t);
 	int (*stats)(uint16_t, struct shim_stats *);
@@ -343,6 +380,6 @@ struct shim {
 __attribute__((visibility("default"))) const struct shim rackless_dpdk_shim = {
 	SHIM_ABI, sizeof(struct shim), eal_init, eal_cleanup, log_take, rte_version, error_text, runtime_dir,
 	thread_register, thread_unregister, pool_create, pool_free, pool_in_use, alloc, alloc_bulk, free_one,
-	free_bulk, linearise, attach, detach, port_by_name, device, start, set_promiscuous, stop_and_close,
-	link_up, stats, rx_burst, tx_burst,
+	free_bulk, linearise, attach, detach, port_by_name, device, start, set_promiscuous, promiscuous, set_mtu,
+	mac_add, mac_remove, stop_and_close, link_up, stats, rx_burst, tx_burst,
 };

@@ -205,10 +205,44 @@ impl Device {
     /// [`Error::Device`], also from drivers that have no choice.
     pub fn set_promiscuous(&mut self, on: bool) -> Result<(), Error> {
         // SAFETY: the port is ours.
-        match unsafe { (self.eal.shim.set_promiscuous)(self.port, i32::from(on)) } {
-            code if code < 0 => Err(self.error("change the address filter of", code)),
-            _ => Ok(()),
-        }
+        let code = unsafe { (self.eal.shim.set_promiscuous)(self.port, i32::from(on)) };
+        self.checked("change the address filter of", code)
+    }
+
+    /// Sets the MTU in bytes; the device is stopped for a moment if its driver wants that.
+    ///
+    /// # Errors
+    /// [`Error::Device`], also from drivers that have no choice.
+    pub fn set_mtu(&mut self, mtu: u16) -> Result<(), Error> {
+        // SAFETY: the port is ours and, with `&mut self`, nobody sends or receives by it.
+        let code = unsafe { (self.eal.shim.set_mtu)(self.port, mtu) };
+        self.checked("set the MTU of", code)
+    }
+
+    /// Adds an address to those to which the device takes in frames.
+    ///
+    /// # Errors
+    /// [`Error::Device`], also from drivers that have no choice.
+    pub fn add_mac(&mut self, mac: [u8; 6]) -> Result<(), Error> {
+        // SAFETY: the port is ours, the address has the length of one.
+        let code = unsafe { (self.eal.shim.mac_add)(self.port, mac.as_ptr()) };
+        self.checked("add an address to", code)
+    }
+
+    /// Removes an address that was added.
+    ///
+    /// # Errors
+    /// [`Error::Device`], also for the device's own address.
+    pub fn remove_mac(&mut self, mac: [u8; 6]) -> Result<(), Error> {
+        // SAFETY: the port is ours, the address has the length of one.
+        let code = unsafe { (self.eal.shim.mac_remove)(self.port, mac.as_ptr()) };
+        self.checked("remove an address from", code)
+    }
+
+    /// Whether it takes in frames for all addresses.
+    pub fn is_promiscuous(&self) -> bool {
+        // SAFETY: the port is ours.
+        unsafe { (self.eal.shim.promiscuous)(self.port) > 0 }
     }
 
     /// What DPDK says of the device.
@@ -261,6 +295,10 @@ impl Device {
     /// The device's name in DPDK.
     pub fn name(&self) -> std::borrow::Cow<'_, str> {
         self.name.to_string_lossy()
+    }
+
+    fn checked(&self, action: &'static str, code: i32) -> Result<(), Error> {
+        if code < 0 { Err(self.error(action, code)) } else { Ok(()) }
     }
 
     fn error(&self, action: &'static str, code: i32) -> Error {

@@ -18,7 +18,7 @@ pub struct RteMbuf([u8; crate::layout::MBUF_SIZE]);
 pub(crate) struct RteMempool([u8; 0]);
 
 /// The number that `SHIM_ABI` has in `csrc/shim.c`.
-const ABI: u32 = 1;
+const ABI: u32 = 2;
 /// The shim, or nothing where it could not be built.
 const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/shim.so"));
 /// The version of DPDK that the shim was built for.
@@ -93,6 +93,10 @@ pub(crate) struct Shim {
     pub(crate) device: unsafe extern "C" fn(u16, *mut ShimDevice) -> c_int,
     pub(crate) start: unsafe extern "C" fn(u16, *const ShimConfig, Pool) -> c_int,
     pub(crate) set_promiscuous: unsafe extern "C" fn(u16, c_int) -> c_int,
+    pub(crate) promiscuous: unsafe extern "C" fn(u16) -> c_int,
+    pub(crate) set_mtu: unsafe extern "C" fn(u16, u16) -> c_int,
+    pub(crate) mac_add: unsafe extern "C" fn(u16, *const u8) -> c_int,
+    pub(crate) mac_remove: unsafe extern "C" fn(u16, *const u8) -> c_int,
     pub(crate) stop_and_close: unsafe extern "C" fn(u16) -> c_int,
     pub(crate) link_up: unsafe extern "C" fn(u16) -> c_int,
     pub(crate) stats: unsafe extern "C" fn(u16, *mut ShimStats) -> c_int,

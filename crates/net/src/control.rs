@@ -293,6 +293,9 @@ pub struct InterfaceStatus {
     pub addresses: Vec<String>,
     /// The link-local IPv6 address that belongs to its MAC.
     pub link_local: String,
+    /// What opens it as a port, if it is not an interface of the kernel but memory shared with another program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
 }
 
 /// A link of a running lab.

@@ -4,13 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use rackless_topology::model::Node;
+use rackless_topology::Topology;
+use rackless_topology::model::{End, Interface, Medium, Node, NodeId};
 use serde::Serialize;
 
 use crate::control::InterfaceStatus;
 use crate::error::Error;
 use crate::rundir;
 use crate::shared::{Shared, lock};
+
+/// The folder of the sockets by which links in memory come about, in the lab's folder.
+const SOCKETS: &str = "memif";
 
 /// What a node's program is told of its node.
 #[derive(Serialize)]
@@ -65,7 +69,14 @@ impl Shared {
     /// Writes the file that describes a node, in one go: a program may be reading it.
     pub(crate) fn write_node_file(&self, node: &Node) -> Result<PathBuf, Error> {
         let name = &node.name;
-        let content = NodeFile { lab: &self.name, node: name, interfaces: interfaces(node) };
+        let topology = self.topology();
+        let interfaces =
+            topology.node_id(name).map(|id| interfaces(&topology, id, &self.folder)).unwrap_or_default();
+        if interfaces.iter().any(|interface| interface.device.is_some()) {
+            let sockets = self.folder.join(SOCKETS);
+            fs::create_dir_all(&sockets).map_err(Error::file("create", &sockets))?;
+        }
+        let content = NodeFile { lab: &self.name, node: name, interfaces };
         let content = serde_json::to_vec(&content).expect("a node file is plain data");
         let path = self.folder.join(format!("nodes/{name}.json"));
         // No other file has this name: two programs may be started at once.
@@ -76,9 +87,11 @@ impl Shared {
     }
 }
 
-/// Describes the interfaces of a node.
-pub(crate) fn interfaces(node: &Node) -> Vec<InterfaceStatus> {
-    let interfaces = node.interfaces.iter().map(|interface| InterfaceStatus {
+/// Describes the interfaces of a node of the lab with this folder.
+pub(crate) fn interfaces(topology: &Topology, node: NodeId, folder: &Path) -> Vec<InterfaceStatus> {
+    let interfaces = topology[node].interfaces.iter().enumerate();
+    let interfaces = interfaces.map(|(place, interface)| InterfaceStatus {
+        device: in_memory(topology, End { node, interface: place }, folder),
         name: interface.name.clone(),
         mac: interface.mac.to_string(),
         mtu: interface.mtu,
@@ -86,6 +99,20 @@ pub(crate) fn interfaces(node: &Node) -> Vec<InterfaceStatus> {
         link_local: interface.link_local().to_string(),
     });
     interfaces.collect()
+}
+
+/// Gives the port that an end of a link in memory is: the first end is the server.
+fn in_memory(topology: &Topology, end: End, folder: &Path) -> Option<String> {
+    let link = &topology.links[topology.link_of(end)?];
+    if link.medium != Medium::Memif {
+        return None;
+    }
+    let first = link.ends[0];
+    let role = if first == end { "server" } else { "client" };
+    let name = format!("{}.{}", topology[first.node].name, topology.interface(first).name);
+    let socket = folder.join(SOCKETS).join(name);
+    let Interface { mtu, mac, .. } = topology.interface(end);
+    Some(format!("memif:{},role={role},mtu={mtu},mac={mac}", socket.display()))
 }
 
 /// Gives the environment of the lab process, less what is meant for itself alone.

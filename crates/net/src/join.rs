@@ -96,6 +96,7 @@ pub(crate) fn return_from(link: &LinkPlan, taps: &[Port; 2], join: Join) -> Vec<
         LinkKind::Cable { .. } => on,
         LinkKind::Drop { .. } => on.into_iter().chain(disconnect(link, Way::Wire(taps))).collect(),
         LinkKind::Trunk { .. } => disconnect(link, Way::Wire(taps)).into_iter().chain(on).collect(),
+        LinkKind::Memory => Vec::new(),
     }
 }
 
@@ -123,7 +124,7 @@ pub(crate) fn disconnect(link: &LinkPlan, way: Way<'_>) -> Vec<Request> {
 /// Gives the bridge on each side of a link, where there is one.
 fn bridges(link: &LinkPlan) -> [Option<u32>; 2] {
     match &link.kind {
-        LinkKind::Cable { .. } => [None, None],
+        LinkKind::Cable { .. } | LinkKind::Memory => [None, None],
         LinkKind::Drop { port, .. } => [None, port.bridge],
         LinkKind::Trunk { ports: [a, b] } => [a.bridge, b.bridge],
     }
@@ -134,7 +135,7 @@ pub(crate) fn ports_behind(link: &LinkPlan) -> [Option<u32>; 2] {
     match &link.kind {
         LinkKind::Cable { ports: [a, b], .. } => [Some(a.index), Some(b.index)],
         LinkKind::Drop { port, .. } => [Some(port.index), None],
-        LinkKind::Trunk { .. } => [None, None],
+        LinkKind::Trunk { .. } | LinkKind::Memory => [None, None],
     }
 }
 
@@ -143,7 +144,7 @@ fn redirected<'a>(link: &'a LinkPlan, taps: &'a [Port; 2]) -> Vec<(&'a Port, &'a
     match &link.kind {
         LinkKind::Cable { ports, .. } => ports.iter().zip(taps).collect(),
         LinkKind::Drop { port, .. } => vec![(port, &taps[0])],
-        LinkKind::Trunk { .. } => Vec::new(),
+        LinkKind::Trunk { .. } | LinkKind::Memory => Vec::new(),
     }
 }
 

@@ -38,6 +38,7 @@ impl KernelWire {
                 places: [place(spare, there), place(port.index, back)],
                 bypass: Some((format!("ifb~{spare}"), port.index)),
             },
+            LinkKind::Memory => unreachable!("conditions of a link in memory are refused"),
         }
     }
 

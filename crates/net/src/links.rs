@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use rackless_topology::Topology;
-use rackless_topology::model::{LinkChange, LinkState};
+use rackless_topology::model::{LinkChange, LinkState, Medium};
 
 use crate::control::{Event, LinkStatus};
 use crate::error::Error;
@@ -26,6 +26,9 @@ impl Shared {
         let topology = self.topology();
         let link = (0..topology.links.len()).find(|link| self::ends(&topology, *link) == *ends);
         let link = link.ok_or_else(|| Error::NoLink { link: ends.join(" - ") })?;
+        if topology.links[link].medium == Medium::Memif {
+            return Err(Error::InMemory { link: ends.join(" - ") });
+        }
         let before = (fabric.link_state(link), fabric.conditions(link).clone());
         let mut after = before.clone();
         for (conditions, patch) in after.1.iter_mut().zip(&change.conditions) {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 use rackless_topology::Topology;
-use rackless_topology::model::{End, Kind, Link, Node};
+use rackless_topology::model::{End, Kind, Link, Medium, Node};
 
 use crate::switch::{Bridges, Growth};
 
@@ -125,6 +125,8 @@ pub(crate) enum LinkKind {
     },
     /// Two switches: a veth with both ends in the fabric.
     Trunk { ports: [Port; 2] },
+    /// Two NFs whose programs share memory: the kernel has nothing of it.
+    Memory,
 }
 
 impl LinkPlan {
@@ -139,15 +141,16 @@ impl LinkPlan {
         match &self.kind {
             LinkKind::Cable { ports: [first, second], .. } => vec![(a, first), (b, second)],
             LinkKind::Drop { port, switch_first } => vec![(if *switch_first { b } else { a }, port)],
-            LinkKind::Trunk { .. } => Vec::new(),
+            LinkKind::Trunk { .. } | LinkKind::Memory => Vec::new(),
         }
     }
 
-    /// Gives the fabric's ports of this link: two, or one where the other end is a switch.
+    /// Gives the fabric's ports of this link: two, one where the other end is a switch, or none in memory.
     pub(crate) fn ports(&self) -> &[Port] {
         match &self.kind {
             LinkKind::Cable { ports, .. } | LinkKind::Trunk { ports } => ports,
             LinkKind::Drop { port, .. } => std::slice::from_ref(port),
+            LinkKind::Memory => &[],
         }
     }
 }
@@ -197,6 +200,10 @@ impl Planner {
     }
 
     fn link(&mut self, topology: &Topology, link: &Link, growth: &mut Growth) -> LinkPlan {
+        if link.medium == Medium::Memif {
+            let label = topology.link_name(link).to_string();
+            return LinkPlan { label, mtu: link.mtu, offload: link.offload, kind: LinkKind::Memory };
+        }
         let [a, b] = link.ends;
         let name = |end: End| format!("{}.{}", topology[end.node].name, topology.interface(end).name);
         let mut bridge = |end: End| {

@@ -270,6 +270,7 @@ fn open_tap(shared: &Shared, node: &str, interface: &str) -> Result<OwnedFd, Err
     let (link, end) = find::end(&topology, node, interface)?;
     let side = usize::from(topology.links[link].ends[0] != end);
     let index = fabric.port(link, side);
+    let index = index.ok_or_else(|| Error::InMemory { link: ends(&topology, link).join(" - ") })?;
     let failed = |source| Error::Tap { interface: format!("{node}:{interface}"), source };
     fabric.show_port(index);
     fabric.namespace().within(|| sys::open_tap(index).map_err(failed))
@@ -316,7 +317,7 @@ fn status(shared: &Shared, fabric: &mut Fabric) -> Status {
             .map(|id| program_status(&topology[id], programs.get(&names(&topology, id))))
             .collect(),
         limits: shared.limits(node),
-        interfaces: environment::interfaces(node),
+        interfaces: environment::interfaces(&topology, NodeId(place), &shared.folder),
     });
     let nodes = nodes.collect();
     drop(programs);

@@ -72,5 +72,5 @@ pub use group::{GroupBy, group_by};
 pub use harness::{Harness, MemoryPort};
 pub use nf::{Nf, Outcome, Verdict};
 pub use pool::{Allocator, Pool};
-pub use port::{Port, PortInfo, PortStats};
+pub use port::{Port, PortChange, PortError, PortInfo, PortState, PortStats};
 pub use reason::Reason;

@@ -1,6 +1,7 @@
 //! What a port is: the seam between network functions and the world.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::os::fd::BorrowedFd;
 
 use rackless_packet::MacAddr;
@@ -33,6 +34,19 @@ pub trait Port: Send {
         Vec::new()
     }
 
+    /// What can change while the port is open, as it is now.
+    fn state(&self) -> PortState {
+        PortState::default()
+    }
+
+    /// Changes what can be changed.
+    ///
+    /// # Errors
+    /// [`PortError`], and all is as it was.
+    fn change(&mut self, change: PortChange) -> Result<(), PortError> {
+        Err(PortError::Unsupported { change, device: self.info().device.clone() })
+    }
+
     /// A descriptor that is readable when `rx_burst` may give packets, for a worker that sleeps; `None` where
     /// only polling tells.
     fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -51,6 +65,65 @@ pub struct PortInfo {
     pub mac: MacAddr,
     /// The largest layer 3 packet it sends, in bytes.
     pub mtu: u16,
+}
+
+/// What can change while a port is open; its MTU, which can too, is in [`PortInfo`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortState {
+    /// Whether frames can pass: the cable is in, the peer is there. `None` where nothing can be down.
+    pub link_up: Option<bool>,
+    /// Whether frames to any address are received; `None` where no address is looked at.
+    pub promiscuous: Option<bool>,
+    /// Addresses to which frames are received besides the port's own while it is not promiscuous.
+    pub mac_filters: Vec<MacAddr>,
+}
+
+/// A change of an open port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortChange {
+    /// The largest layer 3 packet, in bytes.
+    Mtu(u16),
+    /// Whether frames to any address are received.
+    Promiscuous(bool),
+    /// An address more to which frames are received.
+    AddMac(MacAddr),
+    /// An address less.
+    RemoveMac(MacAddr),
+}
+
+/// Why a port was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// This kind of port cannot do it.
+    #[error("cannot {change}: {device} has no such setting")]
+    Unsupported {
+        /// What was asked for.
+        change: PortChange,
+        /// The device string.
+        device: String,
+    },
+    /// The kernel or the driver refused.
+    #[error("cannot {change} at {device}")]
+    Refused {
+        /// What was asked for.
+        change: PortChange,
+        /// The device string.
+        device: String,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl fmt::Display for PortChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mtu(mtu) => write!(f, "set the MTU to {mtu} bytes"),
+            Self::Promiscuous(true) => f.write_str("receive frames to all addresses"),
+            Self::Promiscuous(false) => f.write_str("receive frames to some addresses only"),
+            Self::AddMac(mac) => write!(f, "receive frames to {mac} too"),
+            Self::RemoveMac(mac) => write!(f, "no longer receive frames to {mac}"),
+        }
+    }
 }
 
 /// Counters of a port.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use rackless_packet::layout::{L3Kind, Layout};
+use rackless_packet::layout::{L3Kind, L4, L4Kind, Layout};
 
 /// Where frames go; the first rule that matches decides, then scaling, then queue 0.
 #[derive(Debug, Default)]
@@ -100,7 +100,8 @@ impl Key {
     fn of(frame: &[u8]) -> Self {
         let layout = Layout::scan(frame);
         let addresses = layout.l3.and_then(|l3| addresses(&frame[usize::from(l3.offset)..], l3.kind));
-        let ports = layout.l4.and_then(|l4| {
+        let has_ports = |l4: &L4| matches!(l4.kind, L4Kind::Tcp | L4Kind::Udp | L4Kind::Sctp);
+        let ports = layout.l4.filter(has_ports).and_then(|l4| {
             let bytes: [u8; 4] = frame.get(usize::from(l4.offset)..)?.get(..4)?.try_into().ok()?;
             Some((u16::from_be_bytes([bytes[0], bytes[1]]), u16::from_be_bytes([bytes[2], bytes[3]])))
         });
@@ -176,5 +177,14 @@ mod tests {
         let back: Vec<_> = (0..64).map(|port| steering.target(&udp(2, 1, (80, port)))).collect();
         assert_eq!(targets, back);
         assert!(targets.contains(&Some(1)) && targets.contains(&Some(2)) && !targets.contains(&Some(0)));
+    }
+
+    #[test]
+    fn what_stands_where_ports_would_is_none() {
+        let mut echo = Vec::new();
+        let builder = PacketBuilder::ethernet2([1; 6], [2; 6]).ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
+        builder.icmpv4_echo_request(3, 4).write(&mut echo, b"x").unwrap();
+        assert_eq!(Key::of(&echo).ports, None);
+        assert_eq!(Key::of(&udp(1, 2, (3, 4))).ports, Some((3, 4)));
     }
 }

@@ -84,6 +84,16 @@ pub enum Error {
     /// DPDK is missing or refused.
     #[error(transparent)]
     Dpdk(#[from] rackless_dpdk_sys::Error),
+    /// The unix socket of a shared memory connection.
+    #[error("cannot {action} socket {socket}")]
+    Socket {
+        /// What was attempted.
+        action: &'static str,
+        /// The socket, an abstract one after '@'.
+        socket: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// A file of frames cannot be read or written.
     #[error("cannot {action} {}", path.display())]
     File {

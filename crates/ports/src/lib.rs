@@ -1,4 +1,4 @@
-//! Ports: how packets come in and go out, over packet sockets, AF_XDP, DPDK, files, or not at all.
+//! Ports: how packets come in and go out, over packet sockets, AF_XDP, shared memory, DPDK, files, or not at all.
 //!
 //! Use it to run network functions on real interfaces; a device string says which ([`DeviceSpec`]):
 //!
@@ -19,6 +19,7 @@
 //! | `af_packet:` | An interface of this network namespace: a receive ring shared with the kernel, batches of sends. VLAN tags and transport checksums that the kernel keeps aside are put into the frame. What it sends, packet sockets on the same interface (tcpdump) do not see: capture at the other end. |
 //! | `af_xdp:` | An interface of this network namespace, or one of its queues: an XDP program takes its frames before the kernel makes packets of them. Frames are up to 3,840 bytes long. What a sender's kernel leaves to hardware (checksums, segmentation, VLAN tags) is missing from a frame: its offloads have to be off, as on a lab's links to NFs. |
 //! | `dpdk:` | Any device of DPDK, in [`Dpdk`]'s memory, without a copy; packets of the heap are copied once when they are sent. |
+//! | `memif:` | What another process puts into shared memory, by libmemif's protocol: another port of ours, DPDK's `net_memif`, VPP. No kernel in between but to wake who sleeps. A peer that goes away and comes back is a link that goes down and up. The peer is trusted with the memory: one that cuts its file short ends this process. |
 //! | `kernel:` | The kernel of this network namespace, at an interface that the port makes: it receives what the port sends, and the other way round. |
 //! | `null:` | Copies of templates, for measuring. |
 //! | `pcap:` | Files. |
@@ -40,12 +41,14 @@
 mod af_packet;
 mod af_xdp;
 mod dpdk;
+mod epoll;
 mod error;
 mod interface;
 #[cfg(test)]
 #[path = "../../dpdk-sys/tests/isolated/mod.rs"]
 mod isolated;
 mod kernel;
+mod memif;
 mod null;
 mod pcap;
 mod spec;
@@ -56,7 +59,8 @@ pub use af_xdp::Xdp;
 pub use dpdk::{Dpdk, DpdkPool};
 pub use error::Error;
 pub use rackless_dpdk_sys::{EalConfig, availability as dpdk_availability};
-pub use spec::{AfXdpSpec, DeviceSpec, DpdkSpec, KernelSpec, NullSpec, Prefixed, XdpMode, ZeroCopy};
+pub use spec::{AfXdpSpec, DeviceSpec, DpdkSpec, KernelSpec, MemifRole, MemifSocket, MemifSpec};
+pub use spec::{NullSpec, Prefixed, XdpMode, ZeroCopy};
 
 /// What ports have in common.
 #[derive(Clone)]
@@ -120,6 +124,7 @@ pub fn open(name: &str, device: &DeviceSpec, options: &Options) -> Result<Box<dy
         DeviceSpec::AfPacket { interface } => Box::new(af_packet::AfPacket::open(name, interface, options)?),
         DeviceSpec::AfXdp(spec) => Box::new(af_xdp::AfXdp::open(name, spec, options)?),
         DeviceSpec::Dpdk(spec) => Box::new(options.dpdk.open(name, spec)?),
+        DeviceSpec::Memif(spec) => Box::new(memif::Memif::open(name, spec, options)?),
         DeviceSpec::Kernel(spec) => Box::new(kernel::Kernel::open(name, spec, options)?),
         DeviceSpec::Null(spec) => Box::new(null::Null::open(name, spec, options)?),
         DeviceSpec::Pcap { input, output } => {

@@ -12,6 +12,8 @@
 //! metrics = "127.0.0.1:9900"  # serves counters to Prometheus, as http://127.0.0.1:9900/metrics; default: not
 //! on_panic = "end"            # or "restart": what a panic of a node does to the function
 //! crash = "/tmp"              # folder for the frames of a panic; default in a lab: /run of the node, else here
+//! last_frames = 256           # keeps the last frames received in that folder, for when the process dies; default 0
+//! core_dump = true            # lets the kernel write a core then, whatever the soft limit is; default false
 //!
 //! [pool]
 //! count = 8192                # buffers
@@ -37,7 +39,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, NodeInterface};
 
 /// The keys of the configuration file that the runtime reads.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -69,6 +71,13 @@ pub struct Config {
     pub on_panic: OnPanic,
     /// Folder for the frames at which a node panicked.
     pub crash: Option<PathBuf>,
+    /// How many of the frames received last each worker keeps in a file, which stays if the process does not end well;
+    /// 0 for none. It costs a copy of 1.5 KiB a frame and a write a burst.
+    #[serde(default)]
+    pub last_frames: usize,
+    /// Whether a crash leaves a core, where the machine allows.
+    #[serde(default)]
+    pub core_dump: bool,
     /// The packet buffers.
     #[serde(default)]
     pub pool: PoolConfig,
@@ -180,7 +189,12 @@ impl Default for PoolConfig {
 }
 
 impl Driver {
-    /// The device string that opens an interface.
+    /// The device string that opens an interface of a lab.
+    pub fn device_of(self, interface: &NodeInterface) -> String {
+        interface.device.clone().unwrap_or_else(|| self.device(&interface.name))
+    }
+
+    /// The device string that opens an interface of the kernel.
     pub fn device(self, interface: &str) -> String {
         match self {
             Self::AfPacket => format!("af_packet:{interface}"),
@@ -216,9 +230,24 @@ pub(crate) struct File {
 
 impl File {
     /// The runtime's keys; a test compares them with [`Config`].
-    const KEYS: [&str; 15] = [
-        "nf", "name", "driver", "core", "workers", "cores", "idle", "seed", "control", "metrics", "on_panic",
-        "crash", "pool", "ports", "dpdk",
+    const KEYS: [&str; 17] = [
+        "nf",
+        "name",
+        "driver",
+        "core",
+        "workers",
+        "cores",
+        "idle",
+        "seed",
+        "control",
+        "metrics",
+        "on_panic",
+        "crash",
+        "last_frames",
+        "core_dump",
+        "pool",
+        "ports",
+        "dpdk",
     ];
 
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {

@@ -35,8 +35,7 @@ impl Crashes {
         if let Some(node) = graph.not_remade().filter(|_| config.on_panic == OnPanic::Restart) {
             return Err(Error::NotRemade(node.to_owned()));
         }
-        let folder =
-            config.crash.clone().unwrap_or_else(|| PathBuf::from(if in_lab { LAB_RUN } else { "." }));
+        let folder = folder(config, in_lab);
         Ok(Self { name: name.to_owned(), folder, on_panic: config.on_panic, told: 0 })
     }
 
@@ -74,13 +73,18 @@ impl Crashes {
     }
 }
 
+/// Where files go that tell of a crash.
+pub(crate) fn folder(config: &Config, in_lab: bool) -> PathBuf {
+    config.crash.clone().unwrap_or_else(|| PathBuf::from(if in_lab { LAB_RUN } else { "." }))
+}
+
 /// What a message says of where the frames are.
 pub(crate) fn saved(file: Option<&Path>) -> String {
     file.map(|file| format!("; its frames are in {}", file.display())).unwrap_or_default()
 }
 
 /// Makes a file that did not exist: the first free number behind the stem.
-fn create(folder: &Path, stem: &str) -> io::Result<(PathBuf, File)> {
+pub(crate) fn create(folder: &Path, stem: &str) -> io::Result<(PathBuf, File)> {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "_-.".contains(c) { c } else { '_' };
     let stem: String = stem.chars().map(safe).collect();
     let mut number = 1;

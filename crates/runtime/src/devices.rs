@@ -24,7 +24,7 @@ pub(crate) fn of(
         (true, true) => of_lab()
             .map(|interface| PortConfig {
                 name: interface.name.clone(),
-                device: driver.device(&interface.name),
+                device: driver.device_of(interface),
                 worker: None,
             })
             .collect::<Vec<_>>(),

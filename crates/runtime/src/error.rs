@@ -119,6 +119,22 @@ pub enum Error {
         /// Where its frames are, if there were any and they could be written.
         file: Option<PathBuf>,
     },
+    /// More of the last frames are to be kept than can be.
+    #[error("last_frames = {frames}: at most {most} frames can be kept")]
+    LastFrames {
+        /// How many were asked for.
+        frames: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// The last frames cannot be kept.
+    #[error("cannot keep the last frames in {folder}")]
+    Record {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The control socket cannot be made or reached.
     #[error("cannot use the control socket {path}")]
     Control {

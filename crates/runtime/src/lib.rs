@@ -5,18 +5,20 @@
 //! # Map
 //! - [`config`]: the configuration file.
 //! - [`Setup`]: what a function is told before it runs.
-//! - [`run`]: from arguments to the last counters.
+//! - [`run`]: from arguments to the last counters; `worker`: the loop; `team`: several of them, and what they share.
 //! - [`Report`], [`control`], [`prometheus`]: counters, and how to ask for them; [`watch`]: packets on their way.
 
 #![forbid(unsafe_code)]
 
 pub mod config;
 pub mod control;
+mod core;
 mod crash;
 mod devices;
 mod error;
 mod metrics;
 pub mod prometheus;
+mod recorder;
 mod report;
 mod setup;
 mod sum;
@@ -28,7 +30,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rackless_nf::GraphBuilder;
+use rackless_nf::{Graph, GraphBuilder};
 
 pub use config::Driver;
 pub use error::{Error, chain};
@@ -36,9 +38,10 @@ pub use report::{Counter, Drop, Node, PortReport, Report};
 pub use setup::{NodeFile, NodeInterface, PortSetup, Setup};
 pub use sum::WorkerReport;
 
-use config::File;
+use config::{Config, File};
 use control::{Caller, Server};
 use crash::Crashes;
+use recorder::{RecordFile, Recorder};
 use watch::serve::Start;
 use worker::{Wakeup, Worker};
 
@@ -93,7 +96,7 @@ where
         file,
         settings_read: false.into(),
     };
-    let mut workers = Vec::new();
+    let (mut workers, mut recorded) = (Vec::new(), Vec::new());
     for (((post, wakeup), calls), core) in posts.into_iter().zip(wakeups).zip(calls).zip(&cores) {
         setup.worker = workers.len();
         let graph = build(&setup).map_err(|error| Error::Build(error.into()))?;
@@ -101,7 +104,11 @@ where
             return Err(error);
         }
         let infos = post.ports.iter().map(|port| port.info().clone()).collect();
-        let graph = graph.build(infos, post.allocator, config.seed.wrapping_add(setup.worker as u64))?;
+        let seed = config.seed.wrapping_add(setup.worker as u64);
+        let mut graph = graph.build(infos, post.allocator, seed)?;
+        let of_worker =
+            if setup.workers > 1 { format!("{name}-worker{}", setup.worker) } else { name.clone() };
+        recorded.extend(record(&of_worker, &config, node.is_some(), caller.start(), &mut graph)?);
         let crashes = Crashes::new(&name, &config, node.is_some(), &graph)?;
         let (name, ports, member) = (name.clone(), post.ports, post.member);
         let (core, idle, started) = (*core, config.idle, caller.start().instant);
@@ -111,9 +118,47 @@ where
     let metrics = config.metrics.map(|address| metrics::serve(address, &caller)).transpose()?;
     let in_lab = node.is_some().then(|| PathBuf::from(LAB_CONTROL));
     // Kept so that its socket goes with the workers.
-    let _control = config.control.or(in_lab).map(|path| Server::start(&path, caller)).transpose()?;
+    let _control = config.control.clone().or(in_lab).map(|path| Server::start(&path, caller)).transpose()?;
     say(&setup, metrics);
-    worker::run_all(workers, arguments.duration)
+    say_of_crashes(&name, &config, &recorded);
+    let result = worker::run_all(workers, arguments.duration);
+    for file in recorded.into_iter().filter(|_| result.is_err()) {
+        eprintln!("the frames received last are in {}", file.path().display());
+        file.keep();
+    }
+    result
+}
+
+/// Keeps the frames that the graph receives last, if the configuration says so.
+fn record(
+    name: &str,
+    config: &Config,
+    in_lab: bool,
+    start: Start,
+    graph: &mut Graph,
+) -> Result<Option<RecordFile>, Error> {
+    let folder = crash::folder(config, in_lab);
+    match config.last_frames {
+        0 => Ok(None),
+        frames if frames > Recorder::MOST => Err(Error::LastFrames { frames, most: Recorder::MOST }),
+        frames => {
+            let created = Recorder::create(&folder, name, frames, graph.ports(), start);
+            let (mut recorder, file) = created.map_err(|source| Error::Record { folder, source })?;
+            graph.record_by(move |port, packets, now| recorder.record(port, packets, now));
+            Ok(Some(file))
+        }
+    }
+}
+
+/// Says what a crash will leave, and where.
+fn say_of_crashes(name: &str, config: &Config, recorded: &[RecordFile]) {
+    for file in recorded {
+        let (frames, file) = (config.last_frames, file.path().display());
+        eprintln!("{name}: a crash leaves the last {frames} frames received in {file}");
+    }
+    if config.core_dump {
+        eprintln!("{name}: {}", core::allow());
+    }
 }
 
 /// Says that the function runs, and where.

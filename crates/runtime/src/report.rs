@@ -93,6 +93,15 @@ pub struct PortReport {
     pub mac: String,
     /// The MTU in bytes.
     pub mtu: u16,
+    /// Whether frames can pass, where that can change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_up: Option<bool>,
+    /// Whether frames to any address are received, where addresses are looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promiscuous: Option<bool>,
+    /// Addresses to which frames are received besides the port's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mac_filters: Vec<String>,
     /// Packets that the graph took from the port.
     pub received: u64,
     /// Packets that the port took from the graph.
@@ -120,6 +129,16 @@ pub struct PortReport {
     /// What this kind of port counts besides, above 0; what they count may be part of the other counters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub counters: Vec<Counter>,
+}
+
+impl PortReport {
+    /// What can change, in words.
+    fn state(&self) -> impl Iterator<Item = String> {
+        let link = self.link_up.map(|up| format!("link {}", if up { "up" } else { "down" }));
+        let own = self.promiscuous.map(|all| if all { "promiscuous" } else { "not promiscuous" }.to_owned());
+        let filters = self.mac_filters.iter().map(|mac| format!("also {mac}"));
+        link.into_iter().chain(own).chain(filters)
+    }
 }
 
 impl Node {
@@ -163,7 +182,7 @@ impl From<NodeReport> for Node {
 impl Report {
     pub(crate) fn of(name: &str, uptime_s: f64, graph: &Graph, ports: &[Box<dyn Port>]) -> Self {
         let port = |(edge, port): (rackless_nf::EdgeReport, &dyn Port)| {
-            let (info, stats) = (port.info(), port.stats());
+            let (info, stats, state) = (port.info(), port.stats(), port.state());
             let above_zero = port.xstats().into_iter().filter(|(_, count)| *count > 0);
             let counters =
                 above_zero.map(|(name, count)| Counter { name: name.into_owned(), count }).collect();
@@ -172,6 +191,9 @@ impl Report {
                 device: info.device.clone(),
                 mac: info.mac.to_string(),
                 mtu: info.mtu,
+                link_up: state.link_up,
+                promiscuous: state.promiscuous,
+                mac_filters: state.mac_filters.iter().map(ToString::to_string).collect(),
                 received: edge.received,
                 sent: edge.sent,
                 rx_bytes: stats.rx_bytes,
@@ -203,11 +225,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: up {:.1} s, {} buffers in use", self.name, self.uptime_s, self.buffers_in_use)?;
         for port in &self.ports {
-            write!(
-                f,
-                "  port {} ({}, {}): received {}, sent {}",
-                port.name, port.device, port.mac, port.received, port.sent
-            )?;
+            write!(f, "  port {} ({}, {}, MTU {}", port.name, port.device, port.mac, port.mtu)?;
+            port.state().try_for_each(|state| write!(f, ", {state}"))?;
+            write!(f, "): received {}, sent {}", port.received, port.sent)?;
             let troubles = [
                 ("dropped: input not wired", port.unwired),
                 ("dropped: transmit queue full", port.tx_full),
@@ -256,6 +276,38 @@ impl fmt::Display for Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_shows_what_can_change_and_what_it_counts_besides() {
+        let port = PortReport {
+            name: "a".to_owned(),
+            device: "null:".to_owned(),
+            mac: "02:00:00:00:00:01".to_owned(),
+            mtu: 1500,
+            ..PortReport::default()
+        };
+        let shown = |port: PortReport| {
+            let report = Report {
+                lab: None,
+                name: "x".to_owned(),
+                uptime_s: 1.0,
+                buffers_in_use: 0,
+                nodes: Vec::new(),
+                ports: vec![port],
+                wiring: String::new(),
+                workers: Vec::new(),
+            };
+            report.to_string().lines().skip(1).collect::<Vec<_>>().join("\n")
+        };
+        let plain = "  port a (null:, 02:00:00:00:00:01, MTU 1500): received 0, sent 0";
+        assert_eq!(shown(port.clone()), plain);
+        let counters = vec![Counter { name: "the peer came".to_owned(), count: 2 }];
+        let mac_filters = vec!["02:00:00:00:00:05".to_owned()];
+        let (link_up, promiscuous) = (Some(true), Some(false));
+        let all = PortReport { counters, mac_filters, link_up, promiscuous, ..port };
+        let says = "MTU 1500, link up, not promiscuous, also 02:00:00:00:00:05): received 0, sent 0\n           2 the peer came";
+        assert_eq!(shown(all), format!("  port a (null:, 02:00:00:00:00:01, {says}"));
+    }
 
     #[test]
     fn a_node_shows_its_time_once_it_was_taken() {

@@ -110,6 +110,9 @@ pub struct NodeInterface {
     /// The addresses that belong to whoever runs the interface.
     #[serde(default)]
     pub addresses: Vec<IpNet>,
+    /// What opens it, where it is no interface of the kernel.
+    #[serde(default)]
+    pub device: Option<String>,
 }
 
 impl NodeFile {

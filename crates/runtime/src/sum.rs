@@ -68,6 +68,12 @@ impl Node {
 
 impl PortReport {
     fn add(&mut self, other: &Self) {
+        // Of a device with one queue, one worker knows.
+        self.link_up = self.link_up.or(other.link_up);
+        self.promiscuous = self.promiscuous.or(other.promiscuous);
+        if self.mac_filters.is_empty() {
+            self.mac_filters = other.mac_filters.clone();
+        }
         self.received += other.received;
         self.sent += other.sent;
         self.rx_bytes += other.rx_bytes;

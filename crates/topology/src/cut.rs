@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::end::EndError;
-use crate::model::{NodeId, Topology};
+use crate::model::{Medium, NodeId, Topology};
 
 /// A lab cannot be parted as wanted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,14 @@ pub enum CutError {
     Twice {
         /// The node.
         node: String,
+    },
+    /// A link between groups is shared memory, in which nothing can be held up.
+    #[error(
+        "{link} is shared memory (medium = \"memif\"), which cannot be cut: name both nodes in one group"
+    )]
+    Memory {
+        /// The link.
+        link: String,
     },
     /// Two groups meet at what is in none of them.
     #[error(
@@ -72,6 +80,9 @@ impl Topology {
             matches!((a, b), (Some(a), Some(b)) if a != b)
         };
         let cut: Vec<usize> = (0..self.links.len()).filter(|link| is_cut(*link)).collect();
+        if let Some(link) = cut.iter().find(|link| self.links[**link].medium == Medium::Memif) {
+            return Err(CutError::Memory { link: self.link_name(&self.links[*link]).to_string() });
+        }
         let (before, after) = (self.islands(|_| false), self.islands(is_cut));
         for (place, side) in named.iter().enumerate() {
             let fellow = |other: &usize| {

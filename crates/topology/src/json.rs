@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::model::{
     Bounds, Check, Command, Condition, Conditions, Cpus, Event, FileContent, Interface, Kind, Link,
-    LinkChange, Node, NodeId, Probe, Program, Restart, Target, Topology, Wire,
+    LinkChange, Medium, Node, NodeId, Probe, Program, Restart, Target, Topology, Wire,
 };
 use crate::units::{Duration, Probability, Rate, Size};
 
@@ -103,6 +103,8 @@ struct LinkJson {
     mtu: u32,
     offload: bool,
     wire: Wire,
+    #[serde(skip_serializing_if = "is_default")]
+    medium: Medium,
     /// From the first end to the second.
     #[serde(skip_serializing_if = "is_default")]
     tx: Conditions,
@@ -286,7 +288,7 @@ fn interface_json(interface: &Interface) -> InterfaceJson<'_> {
 fn link_json(topology: &Topology, link: &Link) -> LinkJson {
     let ends = link.ends.map(|end| topology.end_name(end).to_string());
     let [tx, rx] = link.conditions.clone();
-    LinkJson { ends, mtu: link.mtu, offload: link.offload, wire: link.wire, tx, rx }
+    LinkJson { ends, mtu: link.mtu, offload: link.offload, wire: link.wire, medium: link.medium, tx, rx }
 }
 
 fn event_json(topology: &Topology, event: &Event) -> EventJson {
@@ -294,8 +296,8 @@ fn event_json(topology: &Topology, event: &Event) -> EventJson {
     EventJson { at: event.at, lasts: event.lasts, link, change: event.change.clone() }
 }
 
-fn is_default(conditions: &Conditions) -> bool {
-    *conditions == Conditions::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn check_json<'a>(topology: &'a Topology, check: &'a Check) -> CheckJson<'a> {

@@ -47,7 +47,7 @@
 //! | `[node.NAME.interface.IF]` | `addresses` · `mac` · `mtu` · `offload`; IF may be `lo`, with `addresses` only |
 //! | `ready` | one of `tcp`, `log`, `command`, `file` · `within` |
 //! | `files` | `"/path" = "content"` or `"/path" = { from = "local file" }` |
-//! | `[[link]]` | `ends` = two of `"node"` or `"node:interface"` · `mtu` · `offload` · `wire` · conditions |
+//! | `[[link]]` | `ends` = two of `"node"` or `"node:interface"` · `mtu` · `offload` · `wire` · `medium` · conditions |
 //! | `[[event]]` | `at` · `link` = `"node"` or `"node:interface"` · `down` or `silent` · conditions · `for` |
 //! | `[[event]]` | `at` · `partition` = `"a,s1 \| b,s2"` (groups that no frame passes between) · `for` |
 //! | `[[check]]` | `name` · `on` · one probe · `within` · `fails` |

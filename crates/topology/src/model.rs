@@ -155,6 +155,19 @@ pub struct Link {
     pub conditions: [Conditions; 2],
     /// What imposes the conditions.
     pub wire: Wire,
+    /// What the cable is made of.
+    pub medium: Medium,
+}
+
+/// What a link is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Medium {
+    /// A pair of the kernel's interfaces.
+    #[default]
+    Veth,
+    /// Memory that the programs of two NFs share, which no kernel sees: it has no conditions and cannot be captured.
+    Memif,
 }
 
 /// What imposes the conditions of a link.

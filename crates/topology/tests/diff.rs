@@ -143,3 +143,15 @@ fn only_a_program_that_runs_otherwise_is_ended() {
         assert!(!diff.is_empty(), "{run}");
     }
 }
+
+#[test]
+fn a_cable_that_becomes_shared_memory_is_made_anew() {
+    let [cable, memory] = ["veth", "memif"].map(|medium| {
+        parse(&format!(
+            "[node.a]\nkind = 'nf'\n[node.b]\nkind = 'nf'\n[[link]]\nends = ['a', 'b']\nmedium = '{medium}'\n"
+        ))
+    });
+    let diff = Diff::between(&cable, &[LinkState::Up], &memory);
+    let changes: Vec<String> = diff.changes(&cable, &memory).iter().map(ToString::to_string).collect();
+    assert_eq!(changes, ["- link a:eth0 - b:eth0", "+ link a:eth0 - b:eth0: medium memif"]);
+}

@@ -52,6 +52,19 @@ errors! {
          [[event]]\nat = \"1 s\"\npartition = \"h1 | nobody\"\n\
          [[event]]\nat = \"1 s\"\npartition = \"h1\"\nloss = \"1 %\"\n"
     );
+    shared_memory_joins_network_functions_and_has_no_conditions: error(
+        "[node.a]\nkind = \"nf\"\n[node.b]\nkind = \"nf\"\n[node.h]\n\
+         [[link]]\nends = [\"a\", \"h\"]\nmedium = \"memif\"\n\
+         [[link]]\nends = [\"a\", \"b\"]\nmedium = \"memif\"\ndelay = \"1 ms\"\nwire = \"user\"\noffload = false\n\
+         [[link]]\nends = [\"a\", \"b\"]\nmedium = \"air\"\n"
+    );
+    nothing_happens_to_shared_memory: error(
+        "[node.a]\nkind = \"nf\"\n[node.b]\nkind = \"nf\"\n\
+         [[link]]\nends = [\"a\", \"b\"]\nmedium = \"memif\"\nmtu = 9000\n\
+         [[event]]\nat = \"5 s\"\nlink = \"a\"\ndown = true\n\
+         [[event]]\nat = \"5 s\"\npartition = \"a | b\"\n\
+         [[check]]\nname = \"seen\"\nseen = \"a:eth0\"\n"
+    );
     a_wrong_type_is_named: error("name = 7\n[node.h1]\naddresses = \"fd00::1/64\"\nrun = 3\nenv = []\n[link]\n");
     wrong_limits_are_told_apart: error(
         "[node.a]\ncpus = \"half\"\nmemory = \"64 MB/s\"\n[node.b]\ncpus = -1\nmemory = \"4 KiB\"\n\

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use rackless_topology::model::{
-    Command, Condition, FileContent, Kind, LinkState, Node, Probe, Restart, Wire,
+    Command, Condition, FileContent, Kind, LinkState, Medium, Node, Probe, Restart, Wire,
 };
 use rackless_topology::{NodeId, Topology, graph};
 
@@ -374,4 +374,20 @@ partition = "a | b"
     assert_eq!((parted.link, parted.change.state), (0, Some(LinkState::Silent)));
     assert_eq!((loss.lasts, down.lasts), ("2 s".parse().ok(), None));
     assert_eq!(down.change.state, Some(LinkState::Down));
+}
+
+#[test]
+fn shared_memory_is_shown_as_such() {
+    let text =
+        "[node.a]\nkind = 'nf'\n[node.b]\nkind = 'nf'\n[[link]]\nends = ['a:x', 'b']\nmedium = 'memif'\n";
+    let lab = Topology::parse("lab.toml", text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((lab.links[0].medium, lab.links[0].mtu), (Medium::Memif, 1500));
+    assert_eq!(serde_json::to_value(&lab).unwrap()["links"][0]["medium"], "memif");
+    assert!(graph::dot(&lab).contains("label=\"memif\", style=dashed"), "{}", graph::dot(&lab));
+    assert!(graph::mermaid(&lab).contains("n0 -.-|\"x – eth0 (memif)\"| n1"), "{}", graph::mermaid(&lab));
+    assert_eq!(graph::svg(&lab).matches("stroke-dasharray").count(), 1);
+    let cable = Topology::parse("lab.toml", &text.replace("memif", "veth")).unwrap();
+    assert!(serde_json::to_value(&cable).unwrap()["links"][0].get("medium").is_none());
+    assert_eq!(cable.cut("a | b"), Ok(vec![0]));
+    assert!(lab.cut("a | b").is_err());
 }

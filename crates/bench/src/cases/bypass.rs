@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use rackless_packet::capture::Reader;
 
-use super::{own_prefix, stock, write};
+use super::lab_of::LabOf;
+use super::{own_prefix, stock};
 use crate::case::{Case, Figure, Repeat, Sides, Site, Target};
 use crate::error::Error;
 use crate::process::{Program, finish, need, package_version};
@@ -46,7 +46,6 @@ pub(super) const CASES: &[Case] = &[Case {
     },
 }];
 
-const NAME: &str = "bypass";
 /// Frames, and in how many seconds they are sent.
 const FRAMES: usize = 1000;
 const SECONDS: &str = "1";
@@ -57,7 +56,7 @@ const NUMBER: std::ops::Range<usize> = 14..22;
 const FILTER: &str = "ether proto 0x88b5";
 
 struct Lab {
-    rackless: PathBuf,
+    lab: LabOf,
     timed_frames: PathBuf,
     capture: PathBuf,
 }
@@ -68,9 +67,9 @@ pub(crate) fn run_netem_in_nodes(site: &Site) -> Result<(), Error> {
     let lab = Lab::up(site, "")?;
     for (node, interface) in [("a", "eth1"), ("b", "eth0")] {
         let line = ["qdisc", "add", "dev", interface, "root", "netem", "delay", "10ms"];
-        finish(lab.on(node, Path::new("tc")).args(line))?;
+        finish(lab.lab.on(node, "tc").args(line))?;
     }
-    let ping = finish(lab.on("a", Path::new("ping")).args(["-n", "-c", "5", "-i", "0.1", "10.9.0.2"]))?;
+    let ping = finish(lab.lab.on("a", "ping").args(["-n", "-c", "5", "-i", "0.1", "10.9.0.2"]))?;
     let least = ping.lines().find_map(|line| line.strip_prefix("rtt min/avg/max/mdev = "));
     let least = least.and_then(|times| times.split('/').next()?.parse::<f64>().ok());
     if least.is_none_or(|ms| ms < 20.0) {
@@ -82,27 +81,17 @@ pub(crate) fn run_netem_in_nodes(site: &Site) -> Result<(), Error> {
 
 impl Lab {
     fn up(site: &Site, link: &str) -> Result<Self, Error> {
-        let file = site.scratch.join("bypass.toml");
         let text = format!(
-            "name = \"{NAME}\"\n[node.source]\nkind = \"nf\"\n\
+            "[node.source]\nkind = \"nf\"\n\
              [node.a]\ninterface.eth0.addresses = []\ninterface.eth1.addresses = [\"10.9.0.1/24\"]\n\
              [node.b]\naddresses = [\"10.9.0.2/24\"]\n\
              [[link]]\nends = [\"source\", \"a:eth0\"]\n[[link]]\nends = [\"a:eth1\", \"b\"]\n{link}\n"
         );
-        write(&file, &text)?;
-        let lab = Self {
-            rackless: site.program("rackless")?,
+        Ok(Self {
+            lab: LabOf::up(site, "bypass", &text)?,
             timed_frames: site.program("examples/timed_frames")?,
             capture: site.scratch.join("bypass.pcapng"),
-        };
-        finish(Command::new(&lab.rackless).args(["up", "--detach"]).arg(&file))?;
-        Ok(lab)
-    }
-
-    fn on(&self, node: &str, program: &Path) -> Command {
-        let mut command = Command::new(&self.rackless);
-        command.args(["exec", node, "--"]).arg(program);
-        command
+        })
     }
 
     /// Gives the least, the median and the most of what frames took over the link, in milliseconds.
@@ -112,7 +101,7 @@ impl Lab {
                 "--vdev=net_af_packet{number},iface=eth{number},qdisc_bypass=1,blocksz=65536,framecnt=4096"
             )
         };
-        let mut testpmd = self.on("a", Path::new("stdbuf"));
+        let mut testpmd = self.lab.on("a", "stdbuf");
         testpmd.args(["-oL", "dpdk-testpmd", "--lcores", "0@0,1@0", own_prefix().as_str()]);
         testpmd.args(["--no-huge", "-m", "256", "--no-pci"]);
         testpmd.args([device(0), device(1)]);
@@ -120,12 +109,12 @@ impl Lab {
         let mut testpmd = Program::start(&mut testpmd)?;
         testpmd.expect_within("Press enter to exit", PATIENCE)?;
 
-        let mut capture = Command::new(&self.rackless);
-        capture.args(["capture", "a:eth1", "b:eth0", "--filter", FILTER, "--write"]).arg(&self.capture);
+        let mut capture = self.lab.verb(&["capture", "a:eth1", "b:eth0", "--filter", FILTER, "--write"]);
+        capture.arg(&self.capture);
         let mut capture = Program::start(capture.args(["--count", &(2 * FRAMES).to_string()]))?;
         capture.expect("capturing at")?;
         let rate = FRAMES.to_string();
-        finish(self.on("source", &self.timed_frames).args(["send", "eth0", &rate, SECONDS, "64"]))?;
+        finish(self.lab.on("source", &self.timed_frames).args(["send", "eth0", &rate, SECONDS, "64"]))?;
         capture.expect_within("frames captured", PATIENCE)?;
         // Before the node's program, which the lab ends.
         drop(testpmd);
@@ -144,13 +133,6 @@ impl Sides for Lab {
 
     fn peer_version(&self) -> Option<String> {
         Some(format!("netem in the node, testpmd {}", package_version("dpdk-dev")))
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        // It may have gone by itself; the room's end removes it in any case.
-        let _ = finish(Command::new(&self.rackless).args(["down", NAME]));
     }
 }
 

@@ -7,17 +7,16 @@
 //! Ours sleeps when it has nothing to do, as in every lab where functions outnumber cores; testpmd polls, and so has a
 //! core to itself.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::lab_of::LabOf;
 use super::{own_prefix, write};
 use crate::case::{Case, Figure, Repeat, Sides, Site, Target};
 use crate::error::Error;
 use crate::process::{Program, cpu_of, finish, need, package_version};
 use crate::stats::Better;
 
-const NAME: &str = "idle";
 /// What a forwarder of ours is called.
 const FORWARD: &str = "forward";
 /// For how long nothing happens.
@@ -60,33 +59,21 @@ struct RoundTrip(Lab);
 
 /// The lab; it goes with this value.
 struct Lab {
-    rackless: PathBuf,
+    lab: LabOf,
     forward: PathBuf,
     config: PathBuf,
 }
 
 impl Lab {
     fn up(site: &Site) -> Result<Self, Error> {
-        let file = site.scratch.join("idle.toml");
-        let text = format!(
-            "name = \"{NAME}\"\n[node.c]\naddresses = [\"10.9.0.1/24\"]\n[node.s]\naddresses = [\"10.9.0.2/24\"]\n\
-             [node.f]\nkind = \"nf\"\n\
-             [[link]]\nends = [\"c\", \"f:eth0\"]\n[[link]]\nends = [\"f:eth1\", \"s\"]\n"
-        );
-        write(&file, &text)?;
-        let lab = Self {
-            rackless: site.program("rackless")?,
+        let text = "[node.c]\naddresses = [\"10.9.0.1/24\"]\n[node.s]\naddresses = [\"10.9.0.2/24\"]\n\
+                    [node.f]\nkind = \"nf\"\n\
+                    [[link]]\nends = [\"c\", \"f:eth0\"]\n[[link]]\nends = [\"f:eth1\", \"s\"]\n";
+        Ok(Self {
+            lab: LabOf::up(site, "idle", text)?,
             forward: site.program("examples/forward")?,
             config: site.scratch.join("forward.toml"),
-        };
-        finish(Command::new(&lab.rackless).args(["up", "--detach"]).arg(&file))?;
-        Ok(lab)
-    }
-
-    fn on(&self, node: &str, program: &Path) -> Command {
-        let mut command = Command::new(&self.rackless);
-        command.args(["exec", node, "--"]).arg(program);
-        command
+        })
     }
 
     /// Starts our forwarder on a driver, asleep when there is nothing to do.
@@ -99,7 +86,7 @@ impl Lab {
             format!("[[ports]]\nname = \"{name}\"\ndevice = \"{device}\"\n")
         };
         write(&self.config, &format!("{}{}", port("a", "eth0"), port("b", "eth1")))?;
-        let mut forward = Program::start(self.on("f", &self.forward).arg("run").arg(&self.config))?;
+        let mut forward = Program::start(self.lab.on("f", &self.forward).arg("run").arg(&self.config))?;
         forward.expect("running on")?;
         Ok(forward)
     }
@@ -109,20 +96,13 @@ impl Lab {
         // The first asks for addresses, too.
         let ping = |count: &str| {
             let args = ["-n", "-q", "-c", count, "-i", "0.01", "-W", "5", "10.9.0.2"];
-            finish(self.on("c", Path::new("ping")).args(args))
+            finish(self.lab.on("c", "ping").args(args))
         };
         ping("5")?;
         let printed = ping("200")?;
         let times = printed.lines().find_map(|line| line.strip_prefix("rtt min/avg/max/mdev = "));
         let mean = times.and_then(|times| times.split('/').nth(1)?.parse::<f64>().ok());
         mean.map(|ms| ms * 1000.0).ok_or_else(|| Error::Void(format!("ping printed '{printed}'")))
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        // It may have gone by itself; the room's end removes it in any case.
-        let _ = finish(Command::new(&self.rackless).args(["down", NAME]));
     }
 }
 
@@ -150,7 +130,7 @@ impl Sides for RoundTrip {
 
     fn peer(&mut self) -> Result<Vec<f64>, Error> {
         let device = |number| format!("--vdev=net_af_packet{number},iface=eth{number},qdisc_bypass=1");
-        let mut testpmd = self.0.on("f", Path::new("stdbuf"));
+        let mut testpmd = self.0.lab.on("f", "stdbuf");
         testpmd.args(["-oL", "dpdk-testpmd", "--lcores", "0@0,1@1", own_prefix().as_str()]);
         testpmd.args(["--no-huge", "-m", "256", "--no-pci"]);
         testpmd.args([device(0), device(1)]);

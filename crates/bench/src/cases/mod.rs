@@ -6,7 +6,10 @@ mod demo;
 mod forward;
 mod graph;
 mod idle;
+mod instructions;
 mod lab;
+mod lab_of;
+mod line;
 mod macswap;
 mod memory;
 mod pair;
@@ -27,6 +30,7 @@ use crate::error::Error;
 
 pub(crate) use bare::run as run_bare;
 pub(crate) use bypass::run_netem_in_nodes;
+pub(crate) use instructions::run_turns;
 pub(crate) use router::run as run_router;
 pub(crate) use wire_delay::run_netem;
 pub(crate) use wire_tcp::{run_sink, run_source};
@@ -41,6 +45,7 @@ const GROUPS: &[&[Case]] = &[
     wire_swap::CASES,
     bypass::CASES,
     graph::CASES,
+    instructions::CASES,
     macswap::CASES,
     forward::CASES,
     router::CASES,

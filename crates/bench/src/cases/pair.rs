@@ -7,12 +7,11 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::write;
+use super::lab_of::LabOf;
 use crate::case::Site;
 use crate::error::Error;
 use crate::process::{Program, cpu_of, finish};
 
-const NAME: &str = "pair";
 /// The nodes, each with the one interface `eth0`.
 pub(super) const A: &str = "a";
 pub(super) const B: &str = "b";
@@ -23,7 +22,7 @@ pub(super) const WIRE: &str = "rackless-wire";
 
 /// The lab; it goes with this value.
 pub(super) struct Pair {
-    rackless: PathBuf,
+    lab: LabOf,
     timed_frames: PathBuf,
 }
 
@@ -73,22 +72,17 @@ impl Pair {
     /// The kernel of nodes of the kind `nf` sends nothing by itself and leaves no work to others; that of hosts has
     /// addresses and offloads.
     pub(super) fn up(site: &Site, kind: &str, link: &str) -> Result<Self, Error> {
-        let file = site.scratch.join("pair.toml");
         let node = |name| format!("[node.{name}]\nkind = \"{kind}\"\n");
-        let text =
-            format!("name = \"{NAME}\"\n{}{}[[link]]\nends = [\"{A}\", \"{B}\"]\n{link}\n", node(A), node(B));
-        write(&file, &text)?;
-        let pair = Self {
-            rackless: site.program("rackless")?,
+        let text = format!("{}{}[[link]]\nends = [\"{A}\", \"{B}\"]\n{link}\n", node(A), node(B));
+        Ok(Self {
+            lab: LabOf::up(site, "pair", &text)?,
             timed_frames: site.program("examples/timed_frames")?,
-        };
-        finish(Command::new(&pair.rackless).args(["up", "--detach"]).arg(&file))?;
-        Ok(pair)
+        })
     }
 
     /// Runs a verb of the command line.
     pub(super) fn run(&self, args: &[&str]) -> Result<String, Error> {
-        finish(Command::new(&self.rackless).args(args))
+        finish(&mut self.lab.verb(args))
     }
 
     /// Takes what the link does to frames away, and sets other conditions.
@@ -98,9 +92,7 @@ impl Pair {
 
     /// Makes the command that runs a program on a node.
     pub(super) fn on(&self, node: &str, program: &std::path::Path) -> Command {
-        let mut command = Command::new(&self.rackless);
-        command.args(["exec", node, "--"]).arg(program);
-        command
+        self.lab.on(node, program)
     }
 
     /// Sends frames from `a` to `b`, which should take so many microseconds.
@@ -142,13 +134,6 @@ impl Pair {
             least = least.min(self.flow(load, 0.0)?.received.delay_us.p50);
         }
         Ok(least)
-    }
-}
-
-impl Drop for Pair {
-    fn drop(&mut self) {
-        // It may have gone by itself; the room's end removes it in any case.
-        let _ = self.run(&["down", NAME]);
     }
 }
 

@@ -61,6 +61,7 @@ fn of_the_node(driver: Option<Driver>) -> Result<Vec<DeviceSpec>, Failure> {
         (None, Ok(text)) => text.parse().map_err(cannot)?,
         (None, Err(_)) => Driver::default(),
     };
-    let device = |name: &str| driver.device(name).parse().map_err(|error| Failure::cannot(chain(&error)));
-    node.interfaces.iter().map(|interface| device(&interface.name)).collect()
+    let device =
+        |interface| driver.device_of(interface).parse().map_err(|error| Failure::cannot(chain(&error)));
+    node.interfaces.iter().map(device).collect()
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use rackless_net::{
-    Client, Counters, InterfaceStatus, LimitsStatus, LinkObservation, LinkStatus, NodeObservation,
+    Carrier, Client, Counters, InterfaceStatus, LimitsStatus, LinkObservation, LinkStatus, NodeObservation,
     NodeStatus, Observation, Status,
 };
 use serde_json::{Value, json};
@@ -132,6 +132,7 @@ fn interface(status: &InterfaceStatus, seen: &NodeObservation) -> Vec<String> {
         Some(found) if found.up && found.carrier => "up",
         Some(found) if found.up => "no carrier",
         Some(_) => "down",
+        None if status.device.is_some() => "in memory",
         None => "gone",
     };
     let Counters { rx_packets, tx_packets, .. } = found.map(|found| found.counters).unwrap_or_default();
@@ -150,12 +151,13 @@ fn link(status: &LinkStatus, seen: &LinkObservation) -> Vec<String> {
     let [a, b] = &status.ends;
     let [there, back] = &seen.directions;
     let state = serde_json::to_value(status.state).expect("a state is plain data");
+    let in_memory = status.carrier == Carrier::Memif;
     let drops: u64 = seen.directions.iter().flat_map(|direction| direction.drops.values()).sum();
     vec![
         format!("{a} - {b}"),
         state.as_str().unwrap_or_default().to_owned(),
-        format!("→ {}", there.packets),
-        format!("← {}", back.packets),
+        if in_memory { "in memory".to_owned() } else { format!("→ {}", there.packets) },
+        if in_memory { String::new() } else { format!("← {}", back.packets) },
         if drops > 0 { format!("{drops} dropped") } else { String::new() },
     ]
 }

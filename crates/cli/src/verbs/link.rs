@@ -60,7 +60,7 @@ Frames are counted from when the link was given conditions. The kernel (BY kerne
 a frame: by chance, or because there was no room.
 
 With --json: an array of {ends, state, carrier, tx, rx, counters}; tx is from the first end to the second, carrier is
-redirect, bridge, kernel or user. Counters are of both directions: {offered, delivered, duplicated, corrupted, reordered,
+redirect, bridge, kernel, user or memif. Counters are of both directions: {offered, delivered, duplicated, corrupted, reordered,
 marked, dropped: {REASON: {frames, bytes}}} of a wire (user), {delivered, held, dropped: {DISCIPLINE: {frames}}} of the
 kernel.")]
     Show(Show),

@@ -3,6 +3,7 @@
 pub(crate) mod capture;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod debug;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod drops;

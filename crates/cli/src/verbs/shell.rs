@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 
 use nix::sys::signal::{SigSet, Signal};
-use rackless_net::Client;
+use rackless_net::{Client, Exec};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
 
@@ -30,9 +30,13 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let client = Client::connect(args.lab.as_deref())?;
     let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned());
-    let mut request = exec::request(args.node, vec![shell])?;
+    run_interactive(client, exec::request(args.node, vec![shell])?)
+}
+
+/// Runs a program in a terminal of its own; with the caller's streams where commands come from a file or a pipe.
+pub(super) fn run_interactive(client: Client, mut request: Exec) -> Result<ExitCode, Failure> {
     if !io::stdin().is_terminal() {
-        return exec::run_here(client, request); // commands from a file or a pipe
+        return exec::run_here(client, request);
     }
     request.terminal = true;
     let pty = |error: rustix::io::Errno| Failure::cannot(format!("cannot open a terminal: {error}"));

@@ -54,3 +54,83 @@ fn an_ordinary_users_lab_on_af_xdp_says_what_works_instead() {
     });
     home.run(&["down"]);
 }
+
+/// Two functions between two hosts, joined by memory that they share.
+const MEMORY: &str = r#"
+[node.h1]
+addresses = ["10.0.0.1/24", "fd00::1/64"]
+[node.h2]
+addresses = ["10.0.0.2/24", "fd00::2/64"]
+[node.one]
+kind = "nf"
+run = "rackless nf run forward.toml"
+ready = { file = "/run/rackless-nf.sock" }
+[node.two]
+kind = "nf"
+run = "rackless nf run forward.toml"
+ready = { file = "/run/rackless-nf.sock" }
+[[link]]
+ends = ["h1", "one:host"]
+[[link]]
+ends = ["one:memory", "two:memory"]
+medium = "memif"
+[[link]]
+ends = ["two:host", "h2"]
+[[check]]
+name = "the hosts reach each other"
+on = "h1"
+ping = "h2"
+within = "10 s"
+"#;
+
+#[test]
+fn two_functions_share_memory() {
+    let home = Home::ordinary_user();
+    home.lab("forward.toml", "nf = \"forward\"\n");
+    let lab = home.lab("lab.toml", MEMORY);
+    home.ok(&["up", "-d", &lab]);
+    home.ok(&["check"]);
+    let report: Value = serde_json::from_str(&home.ok(&["nf", "show", "one", "--json"])).expect("JSON");
+    let port = &report["ports"][1];
+    let device = port["device"].as_str().expect("a device");
+    assert!(device.starts_with("memif:") && device.contains("role=server"), "{report}");
+    assert_eq!(port["link_up"], true, "{report}");
+    assert!(port["received"].as_u64() > Some(0) && port["sent"].as_u64() > Some(0), "{report}");
+    assert!(home.ok(&["nf", "show", "two"]).contains("memif"), "the other end");
+    // No kernel has an interface of it.
+    assert!(!home.ok(&["exec", "one", "--", "ls", "/sys/class/net"]).contains("memory"));
+
+    home.ok(&["restart", "two"]);
+    home.ok(&["check"]);
+    home.ok(&["down"]);
+}
+
+#[test]
+fn what_only_a_cable_can_do_is_refused_of_shared_memory() {
+    let home = Home::ordinary_user();
+    home.lab("forward.toml", "nf = \"forward\"\n");
+    let lab = home.lab("lab.toml", MEMORY);
+    home.ok(&["up", "-d", &lab]);
+    assert!(home.ok(&["link", "show", "one:memory"]).contains("memif"));
+    assert!(home.ok(&["inspect"]).contains("in memory"));
+    assert!(home.ok(&["graph", &lab, "--format", "dot"]).contains("memif"));
+    let shared = "is memory that two programs share";
+    for args in [
+        &["link", "down", "one:memory"][..],
+        &["link", "set", "two:memory", "--loss", "1%"],
+        &["capture", "one:memory", "--count", "1"],
+    ] {
+        let said = home.fails(2, args);
+        assert!(said.contains(shared) && said.contains("rackless nf show"), "{args:?}: {said}");
+    }
+    assert!(home.fails(2, &["partition", "one | two"]).contains("cannot be cut"));
+    // The lab changes to a cable and back while it runs.
+    let cable = home.lab("lab.toml", &MEMORY.replace("medium = \"memif\"\n", ""));
+    home.ok(&["up", "-d", &cable]);
+    for node in ["one", "two"] {
+        home.ok(&["restart", node]);
+    }
+    home.ok(&["check"]);
+    assert!(home.ok(&["nf", "show", "one", "--json"]).contains("af_packet:memory"));
+    home.ok(&["down"]);
+}

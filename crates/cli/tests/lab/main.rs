@@ -5,6 +5,7 @@ mod cgroups;
 mod checks;
 mod clab;
 mod converge;
+mod crashes;
 mod direct;
 mod drivers;
 mod files;

@@ -57,6 +57,9 @@ impl Error {
             Self::Descriptors { needed, .. } => {
                 Some(format!("as root, 'ulimit -n {needed}' raises the limit of this shell"))
             }
+            Self::InMemory { .. } => Some(
+                "'rackless nf show' tells what passes it; with medium = \"veth\" it is a cable".to_owned(),
+            ),
             Self::OtherInterface { node, interface } => {
                 Some(format!("'rackless exec {node} -- ip link delete {interface}' removes it"))
             }

@@ -50,6 +50,14 @@ pub enum Error {
         /// The link.
         link: String,
     },
+    /// What is asked for would have to happen on a cable, and the link is none.
+    #[error(
+        "link {link} is memory that two programs share (medium = \"memif\"): nothing can change or capture it"
+    )]
+    InMemory {
+        /// The link.
+        link: String,
+    },
     /// Conditions contradict each other or are not understood.
     #[error("link {link} cannot have these conditions: {reason}")]
     Conditions {

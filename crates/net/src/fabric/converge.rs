@@ -145,6 +145,7 @@ impl Fabric {
         match &link.kind {
             LinkKind::Trunk { ports: [first, _] } => vec![first.index], // and with it the other end
             LinkKind::Drop { port, .. } => vec![port.index],
+            LinkKind::Memory => Vec::new(),
             LinkKind::Cable { ports: [a, b], spare } => {
                 let bridge = (self.join == Join::Bridge).then_some(spare.index);
                 [a.index, b.index].into_iter().chain(bridge).collect()

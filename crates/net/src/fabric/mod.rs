@@ -46,6 +46,8 @@ pub enum Carrier {
     Kernel,
     /// A wire process of the lab.
     User,
+    /// Memory that two programs share.
+    Memif,
 }
 
 /// The namespaces and interfaces of a lab; they vanish with this value's descriptors at the latest.
@@ -179,6 +181,7 @@ impl Fabric {
         let record = &self.links[link];
         match (record.way(self.join), &record.plan.kind) {
             _ if matches!(record.shaping, Some(Shaping::Kernel(_))) => Carrier::Kernel,
+            (_, LinkKind::Memory) => Carrier::Memif,
             (Way::Wire(_), _) => Carrier::User,
             (Way::Straight(Join::Redirect), LinkKind::Cable { .. }) => Carrier::Redirect,
             (Way::Straight(_), _) => Carrier::Bridge,
@@ -187,10 +190,10 @@ impl Fabric {
 
     /// Gives the index of the fabric's port at one end of a link, the first (0) or the second (1).
     ///
-    /// The end at a switch has no port of its own: it is its bridge's port towards the node.
-    pub(crate) fn port(&self, link: usize, side: usize) -> u32 {
+    /// The end at a switch has no port of its own: it is its bridge's port towards the node. A link in memory has none.
+    pub(crate) fn port(&self, link: usize, side: usize) -> Option<u32> {
         let ports = self.links[link].plan.ports();
-        ports[side.min(ports.len() - 1)].index
+        ports.get(side).or(ports.last()).map(|port| port.index)
     }
 
     /// Gives the namespace of the fabric.

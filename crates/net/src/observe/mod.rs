@@ -203,7 +203,7 @@ fn switch(
 ) -> NodeObservation {
     let of_link = |(place, link): (usize, &Link)| {
         let side = link.ends.iter().position(|end| end.node == id)?;
-        let index = fabric.port(place, side);
+        let index = fabric.port(place, side)?;
         let port = ports.iter().find(|port| port.index == index)?;
         let name = topology.interface(link.ends[side]).name.clone();
         Some(InterfaceObservation { name, ..port.clone() })
@@ -218,7 +218,7 @@ fn switch(
 fn directions(
     topology: &Topology,
     link: &Link,
-    indices: [u32; 2],
+    indices: [Option<u32>; 2],
     ports: &[InterfaceObservation],
     counters: Option<&[LinkCounters; 2]>,
 ) -> [Direction; 2] {
@@ -238,10 +238,10 @@ fn directions(
 fn at_ports(
     topology: &Topology,
     link: &Link,
-    indices: [u32; 2],
+    indices: [Option<u32>; 2],
     ports: &[InterfaceObservation],
 ) -> [Direction; 2] {
-    let port = |index: u32| ports.iter().find(|port| port.index == index);
+    let port = |index: Option<u32>| ports.iter().find(|port| Some(port.index) == index);
     let [first, second] = indices.map(port);
     let is_switch = |side: usize| topology[link.ends[side].node].kind == Kind::Switch;
     if is_switch(0) && is_switch(1) {
@@ -325,7 +325,7 @@ mod tests {
             "[node.s1]\nkind = \"switch\"\n[node.s2]\nkind = \"switch\"\n[[link]]\nends = [\"s1\", \"s2\"]\n";
         let topology = Topology::parse("lab.toml", lab).expect("a lab");
         let ports = [port(1, 0), InterfaceObservation { index: 3, ..port(9, 0) }];
-        let directions = at_ports(&topology, &topology.links[0], [2, 3], &ports);
+        let directions = at_ports(&topology, &topology.links[0], [Some(2), Some(3)], &ports);
         assert_eq!(directions.map(|direction| direction.packets), [9, 1]);
     }
 

@@ -152,6 +152,7 @@ impl GraphBuilder {
             crashes: Vec::new(),
             clock: None,
             wiring: Wiring::default(),
+            recorder: None,
         };
         let node = |name: &str| names.iter().position(|known| known == name).map(|index| rank[index]);
         for wire in &wiring.wires {

@@ -49,6 +49,11 @@ impl Graph {
             packet.set_in_port(index as u16);
             packet.set_rx_time(now);
         }
+        if let Some(recorder) = &mut self.recorder
+            && received > 0
+        {
+            recorder(index, &packets, now);
+        }
         if let Some(watch) = &mut self.core.watch
             && received > 0
         {

@@ -55,7 +55,11 @@ pub struct Graph {
     pub(crate) crashes: Vec<Crash>,
     pub(crate) clock: Option<Clock>,
     pub(crate) wiring: Wiring,
+    pub(crate) recorder: Option<Recorder>,
 }
+
+/// Is shown each burst that a port gave, with the port's index.
+pub(crate) type Recorder = Box<dyn FnMut(usize, &[Packet], Time) + Send>;
 
 /// Tells how much time has passed, for the time that nodes take.
 pub(crate) type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
@@ -132,6 +136,11 @@ impl Graph {
     /// Takes the time of every 64th batch of each node by this clock; without one, no time is taken.
     pub fn sample_by(&mut self, clock: impl Fn() -> Time + Send + Sync + 'static) {
         self.clock = Some(Arc::new(clock));
+    }
+
+    /// Shows each burst that came by a port to this, with the port's index, before any node sees it.
+    pub fn record_by(&mut self, recorder: impl FnMut(usize, &[Packet], Time) + Send + 'static) {
+        self.recorder = Some(Box::new(recorder));
     }
 
     /// When the next timer expires, if any is set. A graph that was never run wants to run at once.

@@ -149,7 +149,7 @@ fn a_runtime_ends_the_run() {
     )
     .output();
     assert_eq!(output, "0\n100\n");
-    assert!((0.2..10.0).contains(&start.elapsed().as_secs_f64()));
+    assert!(start.elapsed() >= Duration::from_millis(200));
 }
 
 #[test]
@@ -241,13 +241,12 @@ fn a_missing_script_is_an_error() {
 
 #[test]
 fn a_task_that_never_listens_does_not_keep_the_run_alive() {
-    let start = Instant::now();
+    // Else it runs until somebody ends the test.
     let (status, _) = Script::new(
         "function master() require 'moongen'.startTask('deaf') end function deaf() while true do end end",
     )
     .run();
     assert!(status.is_success());
-    assert!(start.elapsed() < Duration::from_secs(20));
 }
 
 #[test]

@@ -5,7 +5,6 @@ mod bpf;
 mod program;
 mod ring;
 mod socket;
-mod wait;
 
 use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
@@ -16,7 +15,7 @@ use rackless_nf::{Allocator as _, Packet, Pool, Port, PortInfo, PortStats};
 use self::program::Attached;
 pub use self::program::Xdp;
 use self::socket::{Kick, XdpSocket};
-use self::wait::Wait;
+use crate::epoll::Epoll;
 use crate::interface::{Interface, Promiscuous};
 use crate::spec::{AfXdpSpec, XdpMode, ZeroCopy};
 use crate::{DeviceSpec, Error, Options};
@@ -30,7 +29,7 @@ pub(crate) struct AfXdp {
     sockets: Vec<XdpSocket>,
     /// The queue that is asked first, so that none starves.
     first: usize,
-    wait: Wait,
+    wait: Epoll,
     /// What became of the frames that were sent last; a `wait` for frames is also one for room while it is full.
     last_kick: Kick,
     pool: Pool,
@@ -65,7 +64,10 @@ impl AfXdp {
         let frames = (options.ring_frames / queues.len()).max(QUEUE_FRAMES).next_power_of_two() as u32;
         let sockets = queues.map(|queue| open_queue(&interface, queue, spec, &program, frames, chunk));
         let sockets: Vec<XdpSocket> = sockets.collect::<Result<_, _>>()?;
-        let wait = Wait::on(sockets.iter().map(XdpSocket::fd));
+        let wait = Epoll::new().and_then(|wait| {
+            sockets.iter().try_for_each(|socket| wait.add(socket.fd()))?;
+            Ok(wait)
+        });
         let promiscuous = Promiscuous::new(&interface);
         let device = DeviceSpec::AfXdp(as_opened(spec, &program, &sockets)).to_string();
         let info = PortInfo { name: name.into(), device, mac: interface.mac, mtu: interface.mtu };

@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
 use rackless_dpdk_sys::{Device, RteMbuf, free, linearise};
-use rackless_nf::{Allocator as _, Packet, Port, PortInfo, PortStats};
+use rackless_nf::{Allocator as _, Packet, Port, PortChange, PortError, PortInfo, PortState, PortStats};
 use rackless_packet::MacAddr;
 use rackless_packet::ethernet::EtherType;
 
@@ -34,6 +34,7 @@ pub(crate) struct DpdkPort {
     /// Received by the device and unusable to us.
     unusable: Unusable,
     linearised: u64,
+    mac_filters: Vec<MacAddr>,
     /// What tells of frames where the driver does not.
     bell: Option<Bell>,
 }
@@ -62,7 +63,8 @@ impl DpdkPort {
         let info = PortInfo { name: name.into(), device: device_string, mac: MacAddr(known.mac), mtu };
         let max_frame = usize::from(mtu) + L2_MAX;
         let (unusable, burst) = (Unusable::default(), Box::new([None; BURST]));
-        Ok(Self { device, pool, info, max_frame, burst, unusable, linearised: 0, bell })
+        let (linearised, mac_filters) = (0, Vec::new());
+        Ok(Self { device, pool, info, max_frame, burst, unusable, linearised, mac_filters, bell })
     }
 
     /// Takes what the driver has.
@@ -170,6 +172,22 @@ impl Port for DpdkPort {
         &self.info
     }
 
+    fn state(&self) -> PortState {
+        let (link_up, promiscuous) = (Some(self.device.link_up()), Some(self.device.is_promiscuous()));
+        PortState { link_up, promiscuous, mac_filters: self.mac_filters.clone() }
+    }
+
+    fn change(&mut self, change: PortChange) -> Result<(), PortError> {
+        let changed = match change {
+            PortChange::Mtu(mtu) => self.set_mtu(mtu),
+            PortChange::Promiscuous(on) => self.device.set_promiscuous(on),
+            PortChange::AddMac(mac) => self.add_mac(mac),
+            PortChange::RemoveMac(mac) => self.remove_mac(mac),
+        };
+        let device = || self.info.device.clone();
+        changed.map_err(|error| PortError::Refused { change, device: device(), source: Box::new(error) })
+    }
+
     fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
         self.bell.as_ref().map(Bell::fd)
     }
@@ -188,6 +206,29 @@ impl Port for DpdkPort {
             rx_linearised: self.linearised,
             rx_checksum_completed: 0,
         }
+    }
+}
+
+impl DpdkPort {
+    fn set_mtu(&mut self, mtu: u16) -> Result<(), rackless_dpdk_sys::Error> {
+        self.device.set_mtu(mtu)?;
+        self.info.mtu = mtu;
+        self.max_frame = usize::from(mtu) + L2_MAX;
+        Ok(())
+    }
+
+    fn add_mac(&mut self, mac: MacAddr) -> Result<(), rackless_dpdk_sys::Error> {
+        self.device.add_mac(mac.0)?;
+        if !self.mac_filters.contains(&mac) {
+            self.mac_filters.push(mac);
+        }
+        Ok(())
+    }
+
+    fn remove_mac(&mut self, mac: MacAddr) -> Result<(), rackless_dpdk_sys::Error> {
+        self.device.remove_mac(mac.0)?;
+        self.mac_filters.retain(|other| *other != mac);
+        Ok(())
     }
 }
 

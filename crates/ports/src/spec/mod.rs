@@ -3,6 +3,7 @@
 mod af_xdp;
 mod dpdk;
 mod kernel;
+mod memif;
 mod null;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::str::FromStr;
 pub use self::af_xdp::{AfXdpSpec, XdpMode, ZeroCopy};
 pub use self::dpdk::DpdkSpec;
 pub use self::kernel::{KernelSpec, Prefixed};
+pub use self::memif::{MemifRole, MemifSocket, MemifSpec};
 pub use self::null::NullSpec;
 use crate::Error;
 
@@ -23,6 +25,7 @@ use crate::Error;
 /// | `af_xdp:eth0` · `af_xdp:eth0,queue=1,mode=native,zero_copy=yes` | a network interface, through AF_XDP |
 /// | `dpdk:net_af_packet,iface=eth0` | a software device of DPDK with its arguments |
 /// | `dpdk:0000:3b:00.0` | a PCI device of DPDK |
+/// | `memif:/run/a.sock,role=server` · `memif:@a,role=client,id=1,mtu=9000` | shared memory with another process |
 /// | `kernel:nf0,addr=10.0.0.9/24,addr=fd00::9/64,via=10.0.0.1,like=eth0` | the kernel of this network namespace, behind an interface that is made; like: with MAC address and MTU of another |
 /// | `null:` · `null:size=128,count=1000` · `null:template=frames.pcap` | frames from nowhere; sent ones are counted |
 /// | `pcap:in.pcap,out.pcap` · `pcap:in.pcap` · `pcap:,out.pcap` | frames of a file; sent ones go to a file |
@@ -48,6 +51,8 @@ pub enum DeviceSpec {
     AfXdp(AfXdpSpec),
     /// `dpdk:`
     Dpdk(DpdkSpec),
+    /// `memif:`
+    Memif(MemifSpec),
     /// `kernel:`
     Kernel(KernelSpec),
     /// `null:`
@@ -63,6 +68,7 @@ pub enum DeviceSpec {
 
 const ALLOWED: &str = "allowed are af_packet:<interface>, af_xdp:<interface>[,queue=<number>][,mode=auto|native|generic]\
                        [,zero_copy=auto|yes|no], dpdk:<driver>[,key=value…], dpdk:<PCI address>, \
+                       memif:<socket>,role=server|client[,key=value…], \
                        kernel:<interface>[,addr=<address>/<prefix length>…][,via=<next hop>…][,like=<interface>], \
                        null:[size=<bytes>][,count=<frames>][,template=<pcap file>], pcap:[<in file>][,<out file>]";
 
@@ -74,6 +80,7 @@ impl FromStr for DeviceSpec {
             Some(("af_packet", rest)) => interface_name(rest).map(|interface| Self::AfPacket { interface }),
             Some(("af_xdp", rest)) => AfXdpSpec::parse(rest).map(Self::AfXdp),
             Some(("dpdk", rest)) => DpdkSpec::parse(rest).map(Self::Dpdk),
+            Some(("memif", rest)) => MemifSpec::parse(rest).map(Self::Memif),
             Some(("kernel", rest)) => KernelSpec::parse(rest).map(Self::Kernel),
             Some(("null", rest)) => NullSpec::parse(rest).map(Self::Null),
             Some(("pcap", rest)) => pcap(rest),
@@ -89,6 +96,7 @@ impl fmt::Display for DeviceSpec {
             Self::AfPacket { interface } => write!(f, "af_packet:{interface}"),
             Self::AfXdp(af_xdp) => af_xdp.fmt(f),
             Self::Dpdk(dpdk) => dpdk.fmt(f),
+            Self::Memif(memif) => memif.fmt(f),
             Self::Kernel(kernel) => kernel.fmt(f),
             Self::Null(null) => null.fmt(f),
             Self::Pcap { input, output } => {
@@ -153,6 +161,8 @@ mod tests {
             "dpdk:net_null",
             "dpdk:0000:3b:00.0",
             "dpdk:3b:00.1",
+            "memif:/run/a.sock,role=server",
+            "memif:@a b,role=client,id=7,mtu=9000,ring=64,mac=02:00:00:00:00:07",
             "kernel:nf0",
             "kernel:nf0,addr=10.0.0.9/24,addr=fd00::9/64,via=10.0.0.1,via=fd00::1,like=eth0",
             "null:size=64",
@@ -189,6 +199,16 @@ mod tests {
             ("dpdk:af_packet0,iface=eth0", "a driver as net_af_packet"),
             ("dpdk:net_af_packet,eth0", "'eth0' is not of the form key=value"),
             ("dpdk:0000:3b:00", "a PCI address"),
+            ("memif:", "the path of a unix socket"),
+            ("memif:/run/a.sock", "say role=server or role=client"),
+            (
+                "memif:/run/a.sock,role=master",
+                "'role=master' is not an argument; allowed are role=server|client",
+            ),
+            ("memif:@a,role=client,id=x", "'x' is no number"),
+            ("memif:@a,role=client,ring=1000", "a power of two"),
+            ("memif:@a,role=client,mtu=67", "68 to 65535"),
+            ("memif:@a,role=client,mac=red", "'red' is no hardware address"),
             ("kernel:", "1 to 15 bytes"),
             ("kernel:nf0,addr=10.0.0.1", "not an address with the length of its prefix"),
             ("kernel:nf0,addr=10.0.0.1/33", "not an address with the length"),

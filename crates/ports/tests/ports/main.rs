@@ -4,9 +4,11 @@
 mod af_packet;
 mod af_xdp;
 mod dpdk;
+mod drivers;
 #[path = "../../../dpdk-sys/tests/isolated/mod.rs"]
 mod isolated;
 mod kernel;
+mod memif;
 
 use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
@@ -18,12 +20,17 @@ use rackless_ports::{Error, Options};
 
 /// Two interfaces, `a` and `b`, joined by a cable; the kernel has no address there and is silent.
 fn cable() {
-    for protocol in ["all", "default"] {
-        std::fs::write(format!("/proc/sys/net/ipv6/conf/{protocol}/disable_ipv6"), "1").unwrap();
-    }
+    silence();
     isolated::ip("link add name a type veth peer name b");
     isolated::ip("link set dev a up");
     isolated::ip("link set dev b up");
+}
+
+/// The kernel says nothing by itself at any interface.
+fn silence() {
+    for protocol in ["all", "default"] {
+        std::fs::write(format!("/proc/sys/net/ipv6/conf/{protocol}/disable_ipv6"), "1").unwrap();
+    }
 }
 
 fn open(device: &str, options: &Options) -> Box<dyn Port> {

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
-use rackless_nf::{Graph, Packet, Port, PortInfo, PortStats};
+use rackless_nf::{Graph, Packet, Port, PortChange, PortError, PortInfo, PortState, PortStats};
 
 use super::bell::Bell;
 use super::stop::Stop;
@@ -187,6 +187,14 @@ impl Port for Home {
         all
     }
 
+    fn state(&self) -> PortState {
+        self.device.state()
+    }
+
+    fn change(&mut self, change: PortChange) -> Result<(), PortError> {
+        self.device.change(change)
+    }
+
     fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
         self.device.wait_fd()
     }
@@ -248,6 +256,14 @@ impl Port for Queue {
 
     fn xstats(&self) -> Vec<(Cow<'static, str>, u64)> {
         self.device.xstats()
+    }
+
+    fn state(&self) -> PortState {
+        self.device.state()
+    }
+
+    fn change(&mut self, change: PortChange) -> Result<(), PortError> {
+        self.device.change(change)
     }
 
     fn wait_fd(&self) -> Option<BorrowedFd<'_>> {

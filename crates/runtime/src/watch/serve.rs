@@ -35,7 +35,8 @@ struct Queue {
 pub(crate) struct Start {
     /// By the clock that gives the graph its time.
     pub(crate) instant: Instant,
-    unix_ns: u64,
+    /// In nanoseconds since 1970.
+    pub(crate) unix_ns: u64,
 }
 
 impl Start {

@@ -2,7 +2,7 @@
 
 use super::Warning;
 use crate::file::INTERFACE_BYTES;
-use crate::model::{Conditions, Kind, Link, Node, Program, Restart, Topology, Wire};
+use crate::model::{Conditions, Kind, Link, Medium, Node, Program, Restart, Topology, Wire};
 
 /// Returns a warning for everything that an export leaves out or changes.
 pub(super) fn of(topology: &Topology) -> Vec<Warning> {
@@ -32,6 +32,7 @@ fn of_link(topology: &Topology, link: &Link) -> Vec<Warning> {
             "containerlab's links have no conditions, 'containerlab tools netem' sets some",
         ),
         (link.wire != Wire::Auto, "wire", "containerlab has none, the kernel's netem is what its tools set"),
+        (link.medium != Medium::Veth, "medium", "containerlab has none, the link becomes a cable"),
         (link.offload == nf, "offload", offload), // unless said, an nf has it off, and all others on
     ];
     let lost = all.into_iter().filter(|(lost, ..)| *lost);

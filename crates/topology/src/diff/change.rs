@@ -206,6 +206,12 @@ fn difference(old: &Link, new: &Link) -> Vec<String> {
             serde_json::to_value(new.wire).map_or_else(|_| String::new(), |wire| short(&wire))
         ));
     }
+    if old.medium != new.medium {
+        found.push(format!(
+            "medium {}",
+            serde_json::to_value(new.medium).map_or_else(|_| String::new(), |medium| short(&medium))
+        ));
+    }
     found
 }
 

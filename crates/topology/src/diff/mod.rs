@@ -191,7 +191,7 @@ fn is_same_link(
 ) -> bool {
     let born = |interface: &Interface| (interface.mac, interface.mtu, interface.offload);
     let same = |(old, new)| born(live.interface(old)) == born(wanted.interface(new));
-    (old.mtu, old.offload) == (new.mtu, new.offload)
+    (old.mtu, old.offload, old.medium) == (new.mtu, new.offload, new.medium)
         && new.ends.iter().all(|end| stays.contains(&end.node))
         && old.ends.into_iter().zip(new.ends).all(same)
 }

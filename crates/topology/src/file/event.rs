@@ -7,7 +7,7 @@ use super::conditions;
 use super::node::find;
 use super::reader::{Fields, Reader, Text};
 use crate::error::{Diagnostic, suggest};
-use crate::model::{End, Event, LinkChange, LinkState, Topology};
+use crate::model::{End, Event, LinkChange, LinkState, Medium, Topology};
 use crate::units::Duration;
 
 pub(super) const KEYS: [&str; 6] = ["at", "for", "link", "down", "silent", "partition"];
@@ -36,6 +36,14 @@ pub(super) fn read<'s>(
     let state = state(reader, &fields)?;
     let (at, end) = (at?, end?);
     let link = topology.link_of(end)?;
+    if topology.links[link].medium == Medium::Memif {
+        let span = fields.get("link").map_or(fields.span.clone(), |value| value.span());
+        let found = Diagnostic::new(span, "nothing can happen to a link of medium \"memif\"");
+        reader.report(
+            found.help("its frames are in memory that two programs share; end a program to part them"),
+        );
+        return None;
+    }
     let conditions = if topology.links[link].ends[0] == end { [tx, rx] } else { [rx, tx] };
     if state.is_none() && conditions.iter().all(rackless_link::Patch::is_empty) {
         let found = Diagnostic::new(fields.span.clone(), "an event in which nothing happens");

@@ -7,15 +7,16 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::node::{Draft, find};
-use super::reader::{Reader, Text, Value};
+use super::reader::{Fields, Reader, Text, Value};
 use super::{conditions, name};
 use crate::error::Diagnostic;
-use crate::model::{Conditions, DEFAULT_MTU, End, Interface, Kind, Link, NodeId, UPLINK, Wire};
+use crate::model::{Conditions, DEFAULT_MTU, End, Interface, Kind, Link, Medium, NodeId, UPLINK, Wire};
 use crate::plan;
 
 /// The keys of a link besides its conditions; `mtu` is that of its interfaces.
-pub(super) const KEYS: [&str; 4] = ["ends", "mtu", "offload", "wire"];
+pub(super) const KEYS: [&str; 5] = ["ends", "mtu", "offload", "wire", "medium"];
 
+const MEDIA: &str = "\"veth\" or \"memif\"";
 const WIRES: &str = "\"auto\", \"kernel\", \"user\" or \"precise\"";
 
 /// Below 1,280 bytes (RFC 8200, section 5) Linux takes IPv6 off an interface; above 65,535 a veth takes no MTU.
@@ -31,6 +32,7 @@ pub(super) struct LinkDraft {
     offload: Option<bool>,
     conditions: [Conditions; 2],
     wire: Wire,
+    medium: Medium,
 }
 
 struct EndDraft {
@@ -52,6 +54,10 @@ pub(super) fn read<'s>(
         Some(value) => wire(reader, value),
         None => Some(Wire::Auto),
     };
+    let medium = match fields.get("medium") {
+        Some(value) => medium(reader, value),
+        None => Some(Medium::Veth),
+    };
     let conditions = conditions::patches(reader, &fields, &["mtu"]);
     let conditions = conditions::applied(reader, &fields, &conditions, &Default::default());
     let Some(value) = fields.get("ends") else {
@@ -67,7 +73,11 @@ pub(super) fn read<'s>(
         return None;
     };
     let (a, b) = (end(reader, drafts, a), end(reader, drafts, b));
-    let link = LinkDraft { ends: [a?, b?], mtu, offload, conditions: conditions?, wire: wire? };
+    let (wire, medium) = (wire?, medium?);
+    let link = LinkDraft { ends: [a?, b?], mtu, offload, conditions: conditions?, wire, medium };
+    if medium == Medium::Memif && !can_be_memory(reader, drafts, &fields, &link) {
+        return None;
+    }
     if link.ends[0].node == link.ends[1].node {
         reader.report(
             Diagnostic::new(value.span(), "both ends of a link are at the same node")
@@ -76,6 +86,53 @@ pub(super) fn read<'s>(
         return None;
     }
     Some(link)
+}
+
+/// Whether a link can be shared memory, of which no kernel and no wire knows.
+fn can_be_memory(
+    reader: &mut Reader<'_>,
+    drafts: &[Draft<'_>],
+    fields: &Fields<'_, '_>,
+    link: &LinkDraft,
+) -> bool {
+    let mut can = true;
+    let cable = conditions::allowed(&["wire", "offload"]);
+    let cable: Vec<&str> = cable.into_iter().filter(|key| *key != "mtu").collect();
+    for key in fields.given(&cable) {
+        let span = fields.key_span(key).unwrap_or(fields.span.clone());
+        let found = Diagnostic::new(span, format!("'{key}' does not go with medium = \"memif\""));
+        reader.report(found.help(
+            "frames go from program to program in memory, where nothing can delay, drop or change them; \
+             with medium = \"veth\" the link is a cable",
+        ));
+        can = false;
+    }
+    for end in &link.ends {
+        let node = &drafts[end.node.0].node;
+        if node.kind != Kind::Nf {
+            let message = format!(
+                "'{}' is of kind {}, and medium = \"memif\" joins two of kind nf",
+                node.name, node.kind
+            );
+            let found = Diagnostic::new(end.span.clone(), message);
+            reader.report(found.help("only a network function has ports in memory; leave medium out"));
+            can = false;
+        }
+    }
+    can
+}
+
+fn medium<'s>(reader: &mut Reader<'s>, value: &Value<'s>) -> Option<Medium> {
+    let text = reader.string(value, "medium")?;
+    Some(match text.text {
+        "veth" => Medium::Veth,
+        "memif" => Medium::Memif,
+        other => {
+            let found = Diagnostic::new(text.span.clone(), format!("unknown medium '{other}'"));
+            reader.report(found.help(format!("allowed: {MEDIA}")));
+            return None;
+        }
+    })
 }
 
 fn wire<'s>(reader: &mut Reader<'s>, value: &Value<'s>) -> Option<Wire> {
@@ -137,8 +194,8 @@ pub(super) fn resolve(reader: &mut Reader<'_>, drafts: &mut [Draft<'_>], links: 
             add_interface(reader, &mut drafts[end.node.0], &end, name, (mtu, offload))
         });
         if let [Some(a), Some(b)] = ends {
-            let LinkDraft { conditions, wire, .. } = link;
-            resolved.push(Link { ends: [a, b], mtu, offload, conditions, wire });
+            let LinkDraft { conditions, wire, medium, .. } = link;
+            resolved.push(Link { ends: [a, b], mtu, offload, conditions, wire, medium });
         }
     }
     resolved

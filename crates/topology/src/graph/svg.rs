@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::card::{Card, HEAD, LINE, PADDING, SLOT};
 use super::colours;
 use super::layout::{Forest, Gaps, Point};
-use crate::model::{End, Node, Topology};
+use crate::model::{End, Medium, Node, Topology};
 
 /// The space round the picture.
 const MARGIN: f64 = 12.0;
@@ -93,8 +93,9 @@ impl Picture<'_> {
         );
         // Many links are thin, so that they do not grow together.
         let thin = if self.detailed { "" } else { " style=\"stroke-width:1\"" };
-        for cable in &cables {
-            line(&mut out, format_args!("<path class=\"link\"{thin} d=\"{}\"/>", cable.path));
+        for (link, cable) in self.topology.links.iter().zip(&cables) {
+            let dashed = if link.medium == Medium::Memif { " stroke-dasharray=\"6 4\"" } else { "" };
+            line(&mut out, format_args!("<path class=\"link\"{thin}{dashed} d=\"{}\"/>", cable.path));
         }
         for (node, (card, middle)) in self.topology.nodes.iter().zip(self.cards.iter().zip(&self.middles)) {
             draw_card(&mut out, node, card, *middle, self.detailed);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::colours;
-use crate::model::{End, Kind, Node, Topology};
+use crate::model::{End, Kind, Medium, Node, Topology};
 
 /// Returns the topology in Graphviz's language.
 pub fn dot(topology: &Topology) -> String {
@@ -28,8 +28,10 @@ pub fn dot(topology: &Topology) -> String {
         push(
             &mut out,
             format_args!(
-                "  \"{}\" -- \"{}\" [taillabel=\"{tail}\", headlabel=\"{head}\"];",
-                topology[a.node].name, topology[b.node].name
+                "  \"{}\" -- \"{}\" [taillabel=\"{tail}\", headlabel=\"{head}\"{}];",
+                topology[a.node].name,
+                topology[b.node].name,
+                if link.medium == Medium::Memif { ", label=\"memif\", style=dashed" } else { "" }
             ),
         );
     }
@@ -48,7 +50,8 @@ pub fn mermaid(topology: &Topology) -> String {
     for link in &topology.links {
         let [a, b] = link.ends;
         let (tail, head) = (interface(topology, a), interface(topology, b));
-        push(&mut out, format_args!("  n{} ---|\"{tail} – {head}\"| n{}", a.node.0, b.node.0));
+        let (line, medium) = if link.medium == Medium::Memif { ("-.-", " (memif)") } else { ("---", "") };
+        push(&mut out, format_args!("  n{} {line}|\"{tail} – {head}{medium}\"| n{}", a.node.0, b.node.0));
     }
     for kind in Kind::ALL {
         let (fill, border) = colours(kind);

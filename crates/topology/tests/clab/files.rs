@@ -152,6 +152,12 @@ fn explicit_offloads_and_wires_are_named() {
             &format!("'offload' of b:eth2, nf:eth1: {offload}"),
         ]
     );
+    let memory = parse(
+        "[node.a]\nkind = \"nf\"\n[node.b]\nkind = \"nf\"\n[[link]]\nends = [\"a\", \"b\"]\nmedium = \"memif\"\n",
+    );
+    let warnings = clab::export(&memory, "alpine").warnings;
+    let says = "'medium' of a:eth0, b:eth0: containerlab has none, the link becomes a cable";
+    assert!(warnings.iter().any(|warning| warning.to_string() == says));
     let plain = parse("[node.a]\n[node.nf]\nkind = \"nf\"\n[[link]]\nends = [\"a\", \"nf\"]\n");
     assert!(clab::export(&plain, "alpine").warnings.iter().all(|warning| warning.key != "offload"));
 }

@@ -4,13 +4,14 @@
 //! comes, changes hands or goes; each watcher does with it what it is for.
 
 mod capture;
+mod path;
 mod trace;
 
 use super::{Clock, Graph, Target};
 use crate::{Outcome, Packet, Reason, Time};
 
 pub use capture::{CaptureError, CapturedFrame, Edge, Edges};
-pub use trace::{NoteChange, PacketTrace, TraceEvent, TraceStep};
+pub use path::{NoteChange, PacketTrace, TraceEvent, TraceStep};
 
 use capture::Capture;
 use rackless_packet::filter::Filter;

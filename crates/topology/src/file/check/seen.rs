@@ -2,7 +2,7 @@
 
 use crate::error::Diagnostic;
 use crate::file::reader::{Fields, Reader};
-use crate::model::{NodeId, Probe, Topology};
+use crate::model::{End, Medium, NodeId, Probe, Topology};
 
 /// How many packets a check may wait for.
 const COUNT_MAX: u32 = 1_000_000_000;
@@ -25,6 +25,13 @@ pub(super) fn read<'s>(
     let text = reader.string(fields.get("seen")?, "seen")?;
     let end = topology.find_end(text.text);
     let end = end.map_err(|error| reader.report(Diagnostic::new(text.span.clone(), error.to_string()))).ok();
+    let in_memory =
+        |end: &End| topology.link_of(*end).is_some_and(|link| topology.links[link].medium == Medium::Memif);
+    if end.as_ref().is_some_and(in_memory) {
+        let found = Diagnostic::new(text.span.clone(), "a link of medium \"memif\" cannot be captured");
+        reader.report(found.help("its frames are in memory that two programs share; see 'rackless nf show'"));
+        return None;
+    }
     let filter = match fields.get("filter") {
         Some(value) => {
             let text = reader.string(value, "filter")?;
