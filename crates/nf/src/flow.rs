@@ -32,7 +32,7 @@ impl Packet {
     /// let pool = Pool::new(2, Pool::ROOM);
     /// let hash = |frame: &[u8]| pool.packet(frame).map(|packet| packet.flow_hash());
     /// assert_eq!(hash(&query), hash(&answer));
-    /// # Ok::<(), rackless_packet::build::BuildError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flow_hash(&self) -> u64 {
         HASHER.hash_one(flow(self))
