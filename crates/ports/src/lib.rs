@@ -18,7 +18,7 @@
 //! |---|---|
 //! | `af_packet:` | An interface of this network namespace: a receive ring shared with the kernel, batches of sends. VLAN tags and transport checksums that the kernel keeps aside are put into the frame. What it sends, packet sockets on the same interface (tcpdump) do not see: capture at the other end. |
 //! | `af_xdp:` | An interface of this network namespace, or one of its queues: an XDP program takes its frames before the kernel makes packets of them. Frames are up to 3,840 bytes long. What a sender's kernel leaves to hardware (checksums, segmentation, VLAN tags) is missing from a frame: its offloads have to be off, as on a lab's links to NFs. |
-//! | `dpdk:` | Any device of DPDK, in [`Dpdk`]'s memory, without a copy; packets of the heap are copied once when they are sent. |
+//! | `dpdk:` | Any device of DPDK, in [`Dpdk`]'s memory, without a copy; packets of the heap are copied once when they are sent. Its `net_af_xdp` leaves its XDP program behind when the process is killed; `af_xdp:` does not. |
 //! | `memif:` | What another process puts into shared memory, by libmemif's protocol: another port of ours, DPDK's `net_memif`, VPP. No kernel in between but to wake who sleeps. A peer that goes away and comes back is a link that goes down and up. The peer is trusted with the memory: one that cuts its file short ends this process. |
 //! | `kernel:` | The kernel of this network namespace, at an interface that the port makes: it receives what the port sends, and the other way round. |
 //! | `null:` | Copies of templates, for measuring. |

@@ -88,3 +88,26 @@ impl Instructions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_on_performance_has_a_row_for_each_count() {
+        let page = include_str!("../../../../docs/performance.md");
+        let names = page.lines().filter_map(|line| line.strip_prefix("| of "));
+        let names: Vec<_> = names.filter_map(|row| row.split(" |").next()).collect();
+        let figures: Vec<_> =
+            CASES[0].figures.iter().filter_map(|figure| figure.name.strip_prefix("of ")).collect();
+        assert_eq!(names, figures);
+    }
+
+    #[test]
+    fn turns_of_each_graph_receive_packets() {
+        for (name, _) in SUBJECTS {
+            run_turns(name, 10).unwrap();
+        }
+        assert!(run_turns("nothing", 1).unwrap_err().to_string().contains("named 'nothing'"));
+    }
+}

@@ -11,6 +11,7 @@ mod lab;
 mod lab_of;
 mod line;
 mod macswap;
+mod memif;
 mod memory;
 mod pair;
 mod router;
@@ -48,6 +49,7 @@ const GROUPS: &[&[Case]] = &[
     instructions::CASES,
     macswap::CASES,
     forward::CASES,
+    memif::CASES,
     router::CASES,
     idle::CASES,
     demo::CASES,
@@ -70,8 +72,13 @@ fn need_two_cores() -> Result<(), Error> {
 /// Gives testpmd a name of its own on a node (`--file-prefix`): the one of the last run may still be there, and with it
 /// the files in `/run/dpdk` that both would share.
 fn own_prefix() -> String {
-    static RUN: AtomicU32 = AtomicU32::new(0);
-    format!("--file-prefix=run{}", RUN.fetch_add(1, Ordering::Relaxed))
+    format!("--file-prefix=run{}", unique())
+}
+
+/// Gives a number that no other call gives.
+fn unique() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Writes a text file of the bench's own.

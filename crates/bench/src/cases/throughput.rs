@@ -59,10 +59,20 @@ impl Testpmd {
         devices: impl IntoIterator<Item = &'a str>,
         options: &[&str],
     ) -> Result<Self, Error> {
+        Self::start_on(CORES, eal, devices, options)
+    }
+
+    /// Does so with its main thread on the first core and what forwards on the second.
+    pub(super) fn start_on<'a>(
+        cores: [usize; 2],
+        eal: &[&str],
+        devices: impl IntoIterator<Item = &'a str>,
+        options: &[&str],
+    ) -> Result<Self, Error> {
         let devices: Vec<&str> = devices.into_iter().collect();
         let mut program = Program::start(
             Command::new("stdbuf")
-                .args(["-oL", "dpdk-testpmd", "--lcores", &format!("0@{},1@{}", CORES[0], CORES[1])])
+                .args(["-oL", "dpdk-testpmd", "--lcores", &format!("0@{},1@{}", cores[0], cores[1])])
                 .arg("--no-pci")
                 .args(eal)
                 .args(devices.iter().map(|device| format!("--vdev={device}")))

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::Output;
 
+use rackless_packet::capture::{LinkType, Record};
+use rackless_packet::pcap::{Reader, Writer};
 use serde_json::Value;
 
 use crate::home::{Home, text, until};
@@ -133,4 +135,46 @@ fn what_only_a_cable_can_do_is_refused_of_shared_memory() {
     home.ok(&["check"]);
     assert!(home.ok(&["nf", "show", "one", "--json"]).contains("af_packet:memory"));
     home.ok(&["down"]);
+}
+
+/// A function that sends the frames of a file and saves what comes back, and one that sends back what it gets.
+const ECHO: &str = r#"
+[node.source]
+kind = "nf"
+run = "rackless nf run --port file=pcap:in.pcap,out.pcap --port wire=af_packet:eth0 source.click"
+ready = { file = "/run/rackless-nf.sock" }
+after = ["mirror"]
+[node.mirror]
+kind = "nf"
+run = "rackless nf run mirror.toml"
+ready = { file = "/run/rackless-nf.sock" }
+[[link]]
+ends = ["source", "mirror"]
+"#;
+
+#[test]
+fn privileged_vlan_tags_reach_a_function_on_af_xdp() {
+    let home = Home::new();
+    let tagged = [[2; 6], [4; 6]].concat().into_iter().chain([0x81, 0, 0x60, 5, 8, 6]).chain([7; 60]);
+    let tagged: Vec<u8> = tagged.collect();
+    let file = std::fs::File::create(home.path().join("in.pcap")).expect("a file");
+    let mut writer = Writer::new(file, LinkType::ETHERNET).expect("a capture");
+    writer.write(&Record::new(0, tagged.clone())).expect("a record");
+    drop(writer);
+    home.lab("source.click", "rx:file -> tx:wire; rx:wire -> tx:file;");
+    home.lab("mirror.toml", "nf = \"macswap\"\n");
+    let lab = home.lab("lab.toml", ECHO);
+    let up = with_driver(&home, "af_xdp", &["up", "-d", &lab]);
+    assert!(up.status.success(), "{}", text(&up.stderr));
+    until("the frame comes back", || {
+        let shown = home.ok(&["nf", "show", "source", "--json"]);
+        let report: Value = serde_json::from_str(&shown).expect("JSON");
+        if report["ports"][1]["received"].as_u64() > Some(0) { Ok(()) } else { Err(shown) }
+    });
+    home.ok(&["down"]);
+    let file = std::fs::File::open(home.path().join("out.pcap")).expect("what came back");
+    let frames: Vec<Vec<u8>> =
+        Reader::new(file).expect("a capture").map(|record| record.expect("a whole record").data).collect();
+    let swapped = [&tagged[6..12], &tagged[..6], &tagged[12..]].concat();
+    assert!(frames.contains(&swapped), "{frames:02x?}");
 }

@@ -3,17 +3,20 @@
 mod ring;
 mod socket;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 
-use rackless_nf::{Allocator as _, Packet, Pool, Port, PortInfo, PortStats};
+use rackless_nf::{
+    Allocator as _, Packet, Pool, Port, PortChange, PortError, PortInfo, PortState, PortStats,
+};
 use rackless_packet::checksum;
 use rackless_packet::ethernet::EtherType;
 
 use self::ring::{Frame, Ring};
 use self::socket::{Fanout, PacketSocket, Refusal};
 pub(crate) use self::socket::{bind, new_socket, set_option};
-use crate::interface::Interface;
+use crate::interface::{Interface, Settings};
 use crate::{Error, Options};
 
 /// Empty bursts between two looks for an error pending on the socket. A pending error (the interface went down)
@@ -27,8 +30,11 @@ pub(crate) struct AfPacket {
     ring: Ring,
     pool: Pool,
     info: PortInfo,
+    settings: Settings,
     /// Longest frame that fits the interface's MTU.
     max_frame: usize,
+    /// Frames that the port did not want, for their addresses.
+    unwanted: u64,
     empty_bursts: u32,
     stats: PortStats,
     /// The kernel's counter of frames that found the ring full starts anew at each look.
@@ -67,13 +73,18 @@ impl AfPacket {
     ) -> Result<Self, Error> {
         let device = format!("af_packet:{}", interface.name);
         let (socket, ring) = PacketSocket::open(&interface, options.ring_frames, fanout)?;
+        let settings = Settings::new(interface.clone(), ring.capacity()).map_err(|source| {
+            Error::Interface { action: "take in all addresses", interface: interface.name.clone(), source }
+        })?;
         let info = PortInfo { name: name.into(), device, mac: interface.mac, mtu: interface.mtu };
         Ok(Self {
             socket,
             ring,
             pool: options.pool.clone(),
             info,
+            settings,
             max_frame: interface.max_frame(),
+            unwanted: 0,
             empty_bursts: 0,
             stats: PortStats::default(),
             missed: Cell::new(0),
@@ -125,9 +136,17 @@ impl Port for AfPacket {
             let packet = &mut into[index];
             let stats = &mut self.stats;
             let max_frame = self.max_frame;
-            if self.ring.take(|frame| receive(packet, &frame, max_frame, stats)) {
-                into.swap(kept, index);
-                kept += 1;
+            let settings = &self.settings;
+            let taken = self
+                .ring
+                .take(|frame| settings.takes(frame.bytes).then(|| receive(packet, &frame, max_frame, stats)));
+            match taken {
+                Some(true) => {
+                    into.swap(kept, index);
+                    kept += 1;
+                }
+                Some(false) => {}
+                None => self.unwanted += 1,
             }
         }
         into.truncate(kept);
@@ -159,6 +178,19 @@ impl Port for AfPacket {
     fn stats(&self) -> PortStats {
         self.missed.set(self.missed.get() + self.socket.take_missed());
         PortStats { rx_missed: self.missed.get(), ..self.stats }
+    }
+
+    fn xstats(&self) -> Vec<(Cow<'static, str>, u64)> {
+        vec![("to addresses of others".into(), self.unwanted)]
+    }
+
+    fn state(&self) -> PortState {
+        self.settings.state()
+    }
+
+    fn change(&mut self, change: PortChange) -> Result<(), PortError> {
+        self.max_frame = self.settings.change(change, &mut self.info)?;
+        Ok(())
     }
 
     fn wait_fd(&self) -> Option<BorrowedFd<'_>> {

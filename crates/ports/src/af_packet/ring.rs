@@ -89,6 +89,11 @@ impl Ring {
         Ok(Self { memory, len, shape, next: Slot { block: 0, index: 0 } })
     }
 
+    /// The longest frame that fits a slot.
+    pub(super) fn capacity(&self) -> usize {
+        self.shape.slot - FRAME_OFFSET
+    }
+
     /// How many frames wait, at most `max`.
     #[inline]
     pub(super) fn ready(&self, max: usize) -> usize {

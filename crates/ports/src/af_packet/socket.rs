@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
-use libc::{c_int, iovec, mmsghdr, packet_mreq, sockaddr_ll, socklen_t, tpacket_stats};
+use libc::{c_int, iovec, mmsghdr, sockaddr_ll, socklen_t, tpacket_stats};
 use rackless_nf::Packet;
 
 use super::ring::Ring;
@@ -97,14 +97,6 @@ impl PacketSocket {
         // What an NF sends is not to be queued behind its back; a veth has no queue to begin with.
         set_option(socket, libc::PACKET_QDISC_BYPASS, &1)
             .map_err(failed("bypass the queueing discipline"))?;
-        let membership = packet_mreq {
-            mr_ifindex: interface.index,
-            mr_type: libc::PACKET_MR_PROMISC as u16,
-            mr_alen: 0,
-            mr_address: [0; 8],
-        };
-        set_option(socket, libc::PACKET_ADD_MEMBERSHIP, &membership)
-            .map_err(failed("take in all addresses"))?;
         if fanout.is_some() {
             refuse_all(socket).map_err(failed("wait for the other queues"))?;
         }

@@ -10,13 +10,15 @@ use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use rackless_nf::{Allocator as _, Packet, Pool, Port, PortInfo, PortStats};
+use rackless_nf::{
+    Allocator as _, Packet, Pool, Port, PortChange, PortError, PortInfo, PortState, PortStats,
+};
 
 use self::program::Attached;
 pub use self::program::Xdp;
 use self::socket::{Kick, XdpSocket};
 use crate::epoll::Epoll;
-use crate::interface::{Interface, Promiscuous};
+use crate::interface::{Interface, Settings};
 use crate::spec::{AfXdpSpec, XdpMode, ZeroCopy};
 use crate::{DeviceSpec, Error, Options};
 
@@ -38,8 +40,9 @@ pub(crate) struct AfXdp {
     max_frame: usize,
     stats: PortStats,
     sent: Vec<Packet>,
-    /// The interface's frames to all addresses come in while these are kept.
-    _promiscuous: Promiscuous,
+    settings: Settings,
+    /// Frames that the port did not want, for their addresses.
+    unwanted: u64,
     _program: Arc<Attached>,
 }
 
@@ -68,7 +71,7 @@ impl AfXdp {
             sockets.iter().try_for_each(|socket| wait.add(socket.fd()))?;
             Ok(wait)
         });
-        let promiscuous = Promiscuous::new(&interface);
+        let settings = Settings::new(interface.clone(), socket::capacity(chunk));
         let device = DeviceSpec::AfXdp(as_opened(spec, &program, &sockets)).to_string();
         let info = PortInfo { name: name.into(), device, mac: interface.mac, mtu: interface.mtu };
         Ok(Self {
@@ -81,7 +84,8 @@ impl AfXdp {
             max_frame: interface.max_frame(),
             stats: PortStats::default(),
             sent: Vec::new(),
-            _promiscuous: promiscuous.map_err(|error| failed("take in all addresses", error))?,
+            settings: settings.map_err(|error| failed("take in all addresses", error))?,
+            unwanted: 0,
             _program: program,
         })
     }
@@ -94,6 +98,34 @@ impl AfXdp {
         }
         self.last_kick = kick;
         kick
+    }
+
+    /// Copies frames that wait at a queue into packets; those for which there is no buffer stay.
+    fn receive(&mut self, queue: usize, ready: usize, into: &mut Vec<Packet>) {
+        let socket = &mut self.sockets[queue];
+        let start = into.len();
+        let buffers = self.pool.alloc_burst(into, ready);
+        let mut kept = start;
+        for index in start..start + buffers {
+            let packet = &mut into[index];
+            match socket.take(|frame| fill(packet, frame, self.max_frame, &self.settings)) {
+                Some(true) => {}
+                Some(false) => {
+                    self.stats.rx_errors += 1;
+                    continue;
+                }
+                None => {
+                    self.unwanted += 1;
+                    continue;
+                }
+            }
+            self.stats.rx_packets += 1;
+            self.stats.rx_bytes += into[index].len() as u64;
+            into.swap(kept, index);
+            kept += 1;
+        }
+        socket.release();
+        into.truncate(kept);
     }
 
     /// Puts packets into the tx ring, as far as there is room; gives how many from the front are done with.
@@ -130,7 +162,7 @@ impl Port for AfXdp {
             let left = max - (into.len() - start);
             let ready = self.sockets[queue].ready(left);
             if ready > 0 {
-                receive(&mut self.sockets[queue], ready, self.max_frame, &self.pool, &mut self.stats, into);
+                self.receive(queue, ready, into);
             }
         }
         self.first = (self.first + 1) % self.sockets.len();
@@ -182,6 +214,7 @@ impl Port for AfXdp {
             self.sockets.iter().map(|socket| count(&socket.statistics())).sum()
         };
         let named = [
+            ("to addresses of others", self.unwanted),
             ("missed: fill ring empty", sum(|kernel| kernel.rx_fill_ring_empty_descs)),
             ("missed: receive ring full", sum(|kernel| kernel.rx_ring_full)),
             ("unusable: longer than a chunk", sum(too_long)),
@@ -189,6 +222,15 @@ impl Port for AfXdp {
             ("invalid descriptors in the transmit ring", sum(|kernel| kernel.tx_invalid_descs)),
         ];
         named.map(|(name, count)| (name.into(), count)).into()
+    }
+
+    fn state(&self) -> PortState {
+        self.settings.state()
+    }
+
+    fn change(&mut self, change: PortChange) -> Result<(), PortError> {
+        self.max_frame = self.settings.change(change, &mut self.info)?;
+        Ok(())
     }
 
     fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -228,36 +270,15 @@ fn as_opened(spec: &AfXdpSpec, program: &Attached, sockets: &[XdpSocket]) -> AfX
     AfXdpSpec { mode, zero_copy: if zero_copy { ZeroCopy::Yes } else { ZeroCopy::No }, ..spec.clone() }
 }
 
-/// Copies frames that wait into packets; those for which there is no buffer stay.
-fn receive(
-    socket: &mut XdpSocket,
-    ready: usize,
-    max_frame: usize,
-    pool: &Pool,
-    stats: &mut PortStats,
-    into: &mut Vec<Packet>,
-) {
-    let start = into.len();
-    let buffers = pool.alloc_burst(into, ready);
-    let mut kept = start;
-    for index in start..start + buffers {
-        let packet = &mut into[index];
-        let usable = socket.take(|frame| {
-            let fits = !frame.is_empty() && frame.len() <= max_frame;
-            let room = fits.then(|| packet.append(frame.len()).ok()).flatten();
-            room.map(|room| room.copy_from_slice(frame)).is_some()
-        });
-        if !usable {
-            stats.rx_errors += 1;
-            continue;
-        }
-        stats.rx_packets += 1;
-        stats.rx_bytes += into[index].len() as u64;
-        into.swap(kept, index);
-        kept += 1;
+/// Copies a frame into a fresh packet; whether it is usable, or `None` if the port does not want it.
+#[inline]
+fn fill(packet: &mut Packet, frame: &[u8], max_frame: usize, settings: &Settings) -> Option<bool> {
+    if !settings.takes(frame) {
+        return None;
     }
-    socket.release();
-    into.truncate(kept);
+    let fits = !frame.is_empty() && frame.len() <= max_frame;
+    let room = fits.then(|| packet.append(frame.len()).ok()).flatten();
+    Some(room.map(|room| room.copy_from_slice(frame)).is_some())
 }
 
 /// Frames that did not fit a chunk: the kernel counts all that it could not copy together.

@@ -45,6 +45,11 @@ pub(super) fn chunk_for(max_frame: usize) -> Option<usize> {
     [2048, 4096].into_iter().find(|chunk| max_frame + HEADROOM <= *chunk)
 }
 
+/// The longest frame that a chunk of this length holds.
+pub(super) fn capacity(chunk: usize) -> usize {
+    chunk - HEADROOM
+}
+
 /// The longest frame that any chunk holds.
 pub(super) const MAX_FRAME: usize = 4096 - HEADROOM;
 

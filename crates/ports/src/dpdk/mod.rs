@@ -1,6 +1,7 @@
 //! Ports over DPDK's drivers, and the one EAL that they share.
 
 mod bell;
+mod changes;
 mod locked;
 mod memory;
 mod port;
@@ -59,7 +60,8 @@ impl Dpdk {
         let mut device = state.eal()?.attach(bus, &device_name, &arguments)?;
         device.start(&DeviceConfig::default(), &mempool)?;
         let device_string = DeviceSpec::Dpdk(spec.clone()).to_string();
-        DpdkPort::new(name, device_string, device, DpdkPool::new(mempool), interface.as_ref(), bell)
+        let capacity = vdev::capacity(spec, room);
+        DpdkPort::new(name, device_string, device, DpdkPool::new(mempool), interface, capacity, bell)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

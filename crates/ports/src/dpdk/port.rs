@@ -26,15 +26,19 @@ const VLAN_STRIPPED: u64 = 1 << 6;
 
 /// A device of DPDK, one queue each way.
 pub(crate) struct DpdkPort {
-    device: Device,
+    pub(super) device: Device,
     pool: DpdkPool,
-    info: PortInfo,
-    max_frame: usize,
+    pub(super) info: PortInfo,
+    pub(super) max_frame: usize,
     burst: Box<[Option<NonNull<RteMbuf>>; BURST]>,
     /// Received by the device and unusable to us.
     unusable: Unusable,
     linearised: u64,
-    mac_filters: Vec<MacAddr>,
+    pub(super) mac_filters: Vec<MacAddr>,
+    /// What the driver stands on.
+    pub(super) interface: Option<Interface>,
+    /// Longest frame that the buffers and the driver's rings hold.
+    pub(super) capacity: usize,
     /// What tells of frames where the driver does not.
     bell: Option<Bell>,
 }
@@ -54,17 +58,30 @@ impl DpdkPort {
         device_string: String,
         device: Device,
         pool: DpdkPool,
-        interface: Option<&Interface>,
+        interface: Option<Interface>,
+        capacity: usize,
         bell: Option<Bell>,
     ) -> Result<Self, Error> {
         let known = device.info()?;
         // Drivers over an interface say 1500 whatever it has.
-        let mtu = interface.map_or(known.mtu, |interface| interface.mtu);
+        let mtu = interface.as_ref().map_or(known.mtu, |interface| interface.mtu);
         let info = PortInfo { name: name.into(), device: device_string, mac: MacAddr(known.mac), mtu };
         let max_frame = usize::from(mtu) + L2_MAX;
         let (unusable, burst) = (Unusable::default(), Box::new([None; BURST]));
         let (linearised, mac_filters) = (0, Vec::new());
-        Ok(Self { device, pool, info, max_frame, burst, unusable, linearised, mac_filters, bell })
+        Ok(Self {
+            device,
+            pool,
+            info,
+            max_frame,
+            burst,
+            unusable,
+            linearised,
+            mac_filters,
+            interface,
+            capacity,
+            bell,
+        })
     }
 
     /// Takes what the driver has.
@@ -173,19 +190,11 @@ impl Port for DpdkPort {
     }
 
     fn state(&self) -> PortState {
-        let (link_up, promiscuous) = (Some(self.device.link_up()), Some(self.device.is_promiscuous()));
-        PortState { link_up, promiscuous, mac_filters: self.mac_filters.clone() }
+        self.state_now()
     }
 
     fn change(&mut self, change: PortChange) -> Result<(), PortError> {
-        let changed = match change {
-            PortChange::Mtu(mtu) => self.set_mtu(mtu),
-            PortChange::Promiscuous(on) => self.device.set_promiscuous(on),
-            PortChange::AddMac(mac) => self.add_mac(mac),
-            PortChange::RemoveMac(mac) => self.remove_mac(mac),
-        };
-        let device = || self.info.device.clone();
-        changed.map_err(|error| PortError::Refused { change, device: device(), source: Box::new(error) })
+        self.try_change(change)
     }
 
     fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -206,29 +215,6 @@ impl Port for DpdkPort {
             rx_linearised: self.linearised,
             rx_checksum_completed: 0,
         }
-    }
-}
-
-impl DpdkPort {
-    fn set_mtu(&mut self, mtu: u16) -> Result<(), rackless_dpdk_sys::Error> {
-        self.device.set_mtu(mtu)?;
-        self.info.mtu = mtu;
-        self.max_frame = usize::from(mtu) + L2_MAX;
-        Ok(())
-    }
-
-    fn add_mac(&mut self, mac: MacAddr) -> Result<(), rackless_dpdk_sys::Error> {
-        self.device.add_mac(mac.0)?;
-        if !self.mac_filters.contains(&mac) {
-            self.mac_filters.push(mac);
-        }
-        Ok(())
-    }
-
-    fn remove_mac(&mut self, mac: MacAddr) -> Result<(), rackless_dpdk_sys::Error> {
-        self.device.remove_mac(mac.0)?;
-        self.mac_filters.retain(|other| *other != mac);
-        Ok(())
     }
 }
 

@@ -46,6 +46,12 @@ pub(super) fn arguments(
     (words.join(","), room)
 }
 
+/// The longest frame that fits a buffer with this room, and a driver's ring slot.
+pub(super) fn capacity(spec: &DpdkSpec, room: u16) -> usize {
+    let header = if spec.device.starts_with("net_af_packet") { SLOT_HEADER } else { 0 };
+    usize::from(room - HEADROOM) - header
+}
+
 /// How many frames each of the two rings has. The driver locks them in memory, so where that is limited, which it
 /// is for ordinary users, a port takes at most a quarter of what may be locked.
 fn frames(slot: usize, lockable: Option<u64>) -> usize {

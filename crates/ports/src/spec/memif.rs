@@ -36,7 +36,7 @@ pub enum MemifSocket {
 /// Which end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemifRole {
-    /// Listens on the socket.
+    /// Listens on the socket, which is this port's alone.
     Server,
     /// Connects, as often as it takes, and owns the shared memory.
     Client,

@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use rackless_nf::{Port, PortChange};
+use rackless_packet::MacAddr;
 use rackless_ports::{Dpdk, EalConfig, Options};
 
 use crate::isolated::isolated;
@@ -37,7 +39,13 @@ impl Drop for Other {
 }
 
 /// Frames go to a port of another process and come back; `theirs` is opened first and makes `socket`.
-fn between_two_processes(test: &str, extra: &[&str], theirs: &str, socket: &str, ours: &str) {
+fn between_two_processes(
+    test: &str,
+    extra: &[&str],
+    theirs: &str,
+    socket: &str,
+    ours: &str,
+) -> (Box<dyn Port>, Other) {
     if let Ok(device) = std::env::var(DEVICE) {
         let mut port = open(&device, &options(extra));
         loop {
@@ -47,7 +55,7 @@ fn between_two_processes(test: &str, extra: &[&str], theirs: &str, socket: &str,
             std::thread::yield_now();
         }
     }
-    let _other = Other::echo(test, theirs);
+    let other = Other::echo(test, theirs);
     within_five_seconds("the other process listens", || Path::new(socket).exists());
     let options = options(extra);
     let mut port = open(ours, &options);
@@ -61,6 +69,7 @@ fn between_two_processes(test: &str, extra: &[&str], theirs: &str, socket: &str,
         send(&mut *port, packets(&options, &frames));
         assert_eq!(receive(&mut *port, 101), frames);
     }
+    (port, other)
 }
 
 #[test]
@@ -78,7 +87,11 @@ fn net_virtio_user_passes_frames_to_a_vhost_of_another_process() {
     let test = "drivers::net_virtio_user_passes_frames_to_a_vhost_of_another_process";
     isolated(test, || {
         let (theirs, ours) = ("dpdk:net_vhost,iface=/run/vhost", "dpdk:net_virtio_user,path=/run/vhost");
-        between_two_processes(test, &["--single-file-segments"], theirs, "/run/vhost", ours);
+        let (mut port, _other) =
+            between_two_processes(test, &["--single-file-segments"], theirs, "/run/vhost", ours);
+        // A vhost of another process filters nothing, and the driver says so.
+        assert!(port.change(PortChange::AddMac(MacAddr([2, 0, 0, 0, 0, 9]))).is_err());
+        assert_eq!(port.state().mac_filters, []);
     });
 }
 

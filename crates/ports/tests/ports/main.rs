@@ -3,6 +3,7 @@
 
 mod af_packet;
 mod af_xdp;
+mod changes;
 mod dpdk;
 mod drivers;
 #[path = "../../../dpdk-sys/tests/isolated/mod.rs"]

@@ -1,12 +1,15 @@
 //! What the kernel says of a network interface of this namespace.
 #![allow(unsafe_code, reason = "ports are a place that ARCHITECTURE.md names: system calls")]
 
+mod settings;
+
 use std::ffi::{CStr, c_int, c_ulong};
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 use rackless_packet::MacAddr;
 
+pub(crate) use self::settings::Settings;
 use crate::Error;
 
 /// A network interface, as it was when asked for.
@@ -67,6 +70,12 @@ impl Interface {
         })
     }
 
+    /// Whether it is up and has a carrier now; one that is gone is not.
+    pub(crate) fn link_up(&self) -> bool {
+        let socket = new_socket(libc::AF_UNIX, libc::SOCK_DGRAM);
+        socket.is_ok_and(|socket| link_up(&socket, &self.name))
+    }
+
     /// How many queues it receives by, at least 1.
     pub(crate) fn rx_queues(&self) -> io::Result<u32> {
         let socket = new_socket(libc::AF_UNIX, libc::SOCK_DGRAM)?;
@@ -87,26 +96,6 @@ impl Interface {
     /// The longest frame that the interface's MTU allows, with two VLAN tags.
     pub(crate) fn max_frame(&self) -> usize {
         usize::from(self.mtu) + L2_MAX
-    }
-}
-
-/// An interface receives frames to all addresses as long as this lives: the kernel counts who asks for it.
-pub(crate) struct Promiscuous {
-    _socket: OwnedFd,
-}
-
-impl Promiscuous {
-    pub(crate) fn new(interface: &Interface) -> io::Result<Self> {
-        // Protocol 0: the socket itself receives nothing.
-        let socket = new_socket(libc::AF_PACKET, libc::SOCK_RAW)?;
-        let membership = libc::packet_mreq {
-            mr_ifindex: interface.index,
-            mr_type: libc::PACKET_MR_PROMISC as u16,
-            mr_alen: 0,
-            mr_address: [0; 8],
-        };
-        crate::af_packet::set_option(socket.as_fd(), libc::PACKET_ADD_MEMBERSHIP, &membership)?;
-        Ok(Self { _socket: socket })
     }
 }
 
@@ -135,9 +124,23 @@ pub(crate) fn request(name: &str) -> io::Result<libc::ifreq> {
 
 fn ioctl(socket: &OwnedFd, request: c_ulong, name: &str) -> io::Result<libc::ifreq> {
     let mut ifreq = self::request(name)?;
-    // SAFETY: the requests used here read a name and write the union.
-    match unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &mut ifreq) } {
-        0 => Ok(ifreq),
+    send_request(socket, request, &mut ifreq)?;
+    Ok(ifreq)
+}
+
+/// Whether an interface of the socket's network namespace is up and has a carrier; one that is gone is not.
+fn link_up(socket: &OwnedFd, name: &str) -> bool {
+    let Ok(reply) = ioctl(socket, libc::SIOCGIFFLAGS, name) else { return false };
+    // SAFETY: the request fills this member of the union.
+    let flags = c_int::from(unsafe { reply.ifr_ifru.ifru_flags });
+    let both = libc::IFF_UP | libc::IFF_RUNNING;
+    flags & both == both
+}
+
+fn send_request(socket: &OwnedFd, request: c_ulong, ifreq: &mut libc::ifreq) -> io::Result<()> {
+    // SAFETY: the requests used here read a name, and read or write the union.
+    match unsafe { libc::ioctl(socket.as_raw_fd(), request as _, ifreq) } {
+        0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
