@@ -1,6 +1,6 @@
 //! Packets and bytes that pass a wire.
 
-use rackless_nf::{Context, Nf, Outcome, Packet, Verdict};
+use rackless_nf::{Context, Nf, Outcome, Packet, State, Verdict};
 
 /// Passes every packet on, unchanged, from each input to the output of the same number, and counts packets and bytes.
 ///
@@ -16,6 +16,15 @@ impl Nf for Counter {
         self.packets += 1;
         self.bytes += packet.len() as u64;
         Ok(Verdict::Out(cx.input()))
+    }
+
+    fn hand_over(&mut self, _: &mut Context<'_>) -> Option<State> {
+        Some(Box::new(*self))
+    }
+
+    fn take_over(&mut self, state: State, _: &mut Context<'_>) -> Result<(), State> {
+        *self = *state.downcast::<Self>()?;
+        Ok(())
     }
 
     fn counters(&self) -> Vec<(String, u64)> {

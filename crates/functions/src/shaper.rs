@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use rackless_nf::{Context, Nf, Outcome, Packet, Verdict};
+use rackless_nf::{Context, Nf, Outcome, Packet, Reason, State, Verdict};
 use rackless_topology::units::{Rate, Size};
 use serde::Deserialize;
 
@@ -148,6 +148,33 @@ impl Nf for Shaper {
         let direction = &mut self.directions[usize::from(input)];
         direction.armed = false;
         direction.drain(input, input ^ self.across, cx);
+    }
+
+    /// The queues outlive a change of the configuration, as far as the new ones are long enough.
+    fn hand_over(&mut self, _: &mut Context<'_>) -> Option<State> {
+        Some(Box::new(self.directions.each_mut().map(|direction| std::mem::take(&mut direction.queue))))
+    }
+
+    fn take_over(&mut self, state: State, cx: &mut Context<'_>) -> Result<(), State> {
+        let queues = state.downcast::<[VecDeque<Packet>; 2]>()?;
+        for (input, queue) in (0_u8..).zip(*queues) {
+            for packet in queue {
+                let len = packet.len() as u64;
+                let direction = &mut self.directions[usize::from(input)];
+                if input > self.across {
+                    cx.drop_packet(packet, Reason::REPLACED);
+                } else if len > self.burst {
+                    cx.drop_packet(packet, ShaperDrop::LongerThanBurst.into());
+                } else if direction.queued + len > self.limit {
+                    cx.drop_packet(packet, ShaperDrop::QueueFull.into());
+                } else {
+                    direction.queued += len;
+                    direction.queue.push_back(packet);
+                }
+            }
+            self.directions[usize::from(input)].drain(input, input ^ self.across, cx);
+        }
+        Ok(())
     }
 
     fn inputs(&self) -> Option<usize> {

@@ -22,7 +22,8 @@
 //! - `flow`: which flow a packet belongs to ([`Packet::flow_hash`]).
 //! - [`headers`]: typed views of a packet's headers; `stack`: headers pushed and popped, tunnels entered and left.
 //! - [`Nf`], [`Context`], [`Reason`]: the contract; [`group_by`]: an output for each group of packets.
-//! - [`Graph`], [`GraphBuilder`], [`Wiring`]: nodes, what leads where, counters, pictures; [`Graph::trace`] and
+//! - [`Graph`], [`GraphBuilder`], [`Wiring`]: nodes, what leads where, counters, pictures; [`Graph::swap`]
+//!   and [`Graph::replace`]: functions replaced with what they know; [`Graph::trace`] and
 //!   [`Graph::capture`]: packets on their way.
 //! - [`Port`]: the seam to the world; [`MemoryPort`] and [`Harness`]: the world in memory.
 //!
@@ -63,6 +64,7 @@ pub use graph::build::GraphBuilder;
 pub use graph::counters::{DropCount, NodeReport};
 pub use graph::crash::{Call, Crash, CrashFrame};
 pub use graph::error::{Error as GraphError, Mistake, Origin};
+pub use graph::swap::{Fate, Succession};
 pub use graph::watch::{
     CaptureError, CapturedFrame, Edge, Edges, NoteChange, PacketTrace, TraceEvent, TraceStep, WatchId,
 };
@@ -70,7 +72,7 @@ pub use graph::wiring::Wiring;
 pub use graph::{EdgeReport, Graph, Turn};
 pub use group::{GroupBy, group_by};
 pub use harness::{Harness, MemoryPort};
-pub use nf::{Nf, Outcome, Verdict};
+pub use nf::{Nf, Outcome, State, Verdict};
 pub use pool::{Allocator, Pool};
 pub use port::{Port, PortChange, PortError, PortInfo, PortState, PortStats};
 pub use reason::Reason;

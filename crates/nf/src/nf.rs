@@ -1,6 +1,11 @@
 //! The contract of a network function.
 
+use std::any::Any;
+
 use crate::{Context, Packet, Reason};
+
+/// What a function hands over to its successor: a type that both know.
+pub type State = Box<dyn Any + Send>;
 
 /// What becomes of a packet that was not dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +75,27 @@ pub trait Nf: Send {
     /// Runs when a timer set by [`Context::after`] with this token expires.
     fn timer(&mut self, token: u64, cx: &mut Context<'_>) {
         let _ = (token, cx);
+    }
+
+    /// Gives what a successor needs to go on: what took time to learn, and the packets that are held.
+    ///
+    /// Called when the function is replaced ([`Graph::swap`](crate::Graph::swap)), which is dropped afterwards. Every packet
+    /// that is held goes into the state, or is dropped by [`Context::drop_packet`]; with no state, all of them are dropped
+    /// by [`Reason::REPLACED`]. Nothing can be emitted any more.
+    fn hand_over(&mut self, cx: &mut Context<'_>) -> Option<State> {
+        let _ = cx;
+        None
+    }
+
+    /// Takes what the function in whose place this one comes has handed over, after [`Nf::start`]. Packets in it are held
+    /// by this function from now on.
+    ///
+    /// # Errors
+    /// The state, untouched, if it is none that this function knows; it is dropped, and packets in it by
+    /// [`Reason::REPLACED`].
+    fn take_over(&mut self, state: State, cx: &mut Context<'_>) -> Result<(), State> {
+        let _ = cx;
+        Err(state)
     }
 
     /// How many inputs the function has; 0 for one that only makes packets, `None` (the default) for any number.

@@ -80,6 +80,8 @@ framework_reasons! {
     PANIC = 25, "panic";
     /// The function was given the packet in a batch and did not say what becomes of it.
     NO_OUTCOME = 26, "no outcome";
+    /// The function that held the packet was replaced, and its successor did not take it.
+    REPLACED = 27, "function replaced";
 }
 
 impl Reason {

@@ -42,7 +42,7 @@ impl Run {
     /// What is wrong with arguments, configuration, ports or graph.
     pub fn run<B, E>(self, program: &str, build: B) -> Result<(), Error>
     where
-        B: Fn(&Setup) -> Result<GraphBuilder, E>,
+        B: Fn(&Setup) -> Result<GraphBuilder, E> + Send + Sync + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let duration = self.duration.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -58,7 +58,7 @@ impl Run {
 /// Exit codes: 0 done, 1 the function panicked, 2 wrong use or cannot run.
 pub fn run_main<B, E>(module: &'static str, build: B) -> ExitCode
 where
-    B: Fn(&Setup) -> Result<GraphBuilder, E>,
+    B: Fn(&Setup) -> Result<GraphBuilder, E> + Send + Sync + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let program = module.split("::").next().unwrap_or(module);

@@ -179,6 +179,16 @@ impl Config {
             _ => Err(Error::NoWorkers),
         }
     }
+
+    /// The first key that another configuration has otherwise, but for the function's name in the library: what the
+    /// runtime has set up by it cannot change while it runs.
+    pub(crate) fn first_difference(&self, other: &Self) -> Option<String> {
+        let table =
+            |config: &Self| toml::Table::try_from(Self { nf: None, ..config.clone() }).unwrap_or_default();
+        let (one, other) = (table(self), table(other));
+        let keys = one.keys().chain(other.keys()).find(|key| one.get(*key) != other.get(*key));
+        keys.cloned()
+    }
 }
 
 impl Default for PoolConfig {
@@ -351,6 +361,16 @@ mod tests {
         ] {
             let error = cores(wrong).unwrap_err().to_string();
             assert!(error.contains(says), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_change_is_found() {
+        let config = |text: &str| parse(text).unwrap().config;
+        let one = config("nf = 'nat'\nname = 'x'\n[pool]\ncount = 10\n");
+        assert_eq!(one.first_difference(&config("name = 'x'\nroute = []\n[pool]\ncount = 10\n")), None);
+        for (text, key) in [("name = 'y'\n[pool]\ncount = 10", "name"), ("name = 'x'", "pool")] {
+            assert_eq!(one.first_difference(&config(text)).as_deref(), Some(key));
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! `{"trace": …}` and `{"capture": …}` are answered by many lines ([`watch`](crate::watch)).
 //!
+//! `{"reload": true}` reads the configuration again and answers with `{"reloaded": …}` or `{"error": TEXT}`.
+//!
 //! `{"get": "counters"}` answers with a [`Report`]; `{"get": "prometheus"}` with `{"prometheus": TEXT}`, the same for
 //! Prometheus; `{"stop": true}` ends the function gracefully and answers with its last report.
 
@@ -14,9 +16,10 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::reload::{Reloaded, Reloader};
 use crate::watch::serve::{self, Start};
 use crate::watch::{CaptureRequest, TraceRequest};
-use crate::{Error, Report, prometheus};
+use crate::{Error, Report, chain, prometheus};
 use rackless_nf::Graph;
 
 /// What a client asks.
@@ -31,6 +34,8 @@ pub enum Request {
     Trace(TraceRequest),
     /// Asks for frames at edges of the graph.
     Capture(CaptureRequest),
+    /// Asks to read the configuration again.
+    Reload(bool),
 }
 
 /// What can be asked for.
@@ -137,15 +142,17 @@ impl Caller {
 
 impl Server {
     /// Listens on `path`.
-    pub(crate) fn start(path: &Path, caller: Caller) -> Result<Self, Error> {
+    pub(crate) fn start(path: &Path, caller: Caller, reloader: Reloader) -> Result<Self, Error> {
         let control = |source| Error::Control { path: path.to_owned(), source };
         remove_stale(path).map_err(control)?;
         let listener = UnixListener::bind(path).map_err(control)?;
         let serve = move || {
             for stream in listener.incoming().flatten() {
                 let Ok(caller) = caller.try_clone() else { continue };
+                let reloader = reloader.clone();
                 // A thread a client: there are few, and a slow one must not hold up the others.
-                let _ = std::thread::Builder::new().name("control".into()).spawn(|| serve(stream, caller));
+                let thread = std::thread::Builder::new().name("control".into());
+                let _ = thread.spawn(move || serve(stream, caller, &reloader));
             }
         };
         let spawn = std::thread::Builder::new().name("control".into()).spawn(serve);
@@ -169,7 +176,7 @@ fn remove_stale(path: &Path) -> std::io::Result<()> {
     }
 }
 
-fn serve(stream: UnixStream, mut caller: Caller) {
+fn serve(stream: UnixStream, mut caller: Caller, reloader: &Reloader) {
     let Ok(mut writer) = stream.try_clone() else { return };
     for line in BufReader::new(stream).lines() {
         let Ok(line) = line else { return };
@@ -178,6 +185,7 @@ fn serve(stream: UnixStream, mut caller: Caller) {
             Ok(Request::Trace(request)) => return drop(serve::trace(&request, &mut caller, writer)),
             Ok(Request::Capture(request)) => return drop(serve::capture(request, &mut caller, writer)),
             Ok(Request::Get(subject)) => answer(subject, caller.report(false)),
+            Ok(Request::Reload(_)) => reloaded(reloader.reload(&mut caller)),
             Ok(Request::Stop(stop)) => answer(Subject::Counters, caller.report(stop)),
             Err(error) => serde_json::json!({ "error": error.to_string() }).to_string(),
         };
@@ -196,6 +204,33 @@ fn answer(subject: Subject, report: Option<Report>) -> String {
         (None, _) => Ok(serde_json::json!({ "error": "the worker does not answer" }).to_string()),
     };
     answer.unwrap_or_else(|error| error.to_string())
+}
+
+fn reloaded(result: Result<Reloaded, Error>) -> String {
+    let answer = match result {
+        Ok(reloaded) => Answer::Reloaded(reloaded),
+        Err(error) => Answer::Error(chain(&error)),
+    };
+    serde_json::to_string(&answer).unwrap_or_else(|error| error.to_string())
+}
+
+/// The answer to [`Request::Reload`].
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Reloaded(Reloaded),
+    Error(String),
+}
+
+/// Has the network function that listens on `path` read its configuration again.
+///
+/// # Errors
+/// As [`request`]; [`Error::Refused`] when something is wrong with the configuration, and nothing has changed.
+pub fn reload(path: &Path) -> Result<Reloaded, Error> {
+    match exchange(path, Request::Reload(true))? {
+        Answer::Reloaded(reloaded) => Ok(reloaded),
+        Answer::Error(message) => Err(Error::Refused(message)),
+    }
 }
 
 /// The answer to [`Subject::Prometheus`].

@@ -34,7 +34,7 @@ pub(crate) fn of(
     }
     let beyond = |port: &&PortConfig| port.worker.is_some_and(|worker| worker >= workers);
     if let Some(port) = devices.iter().find(beyond) {
-        return Err(Error::NoWorker { port: port.name.clone(), workers });
+        return Err(Error::PortWorker { port: port.name.clone(), workers });
     }
     let twice =
         |(index, port): &(usize, &PortConfig)| devices[..*index].iter().any(|other| other.name == port.name);

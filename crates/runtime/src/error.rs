@@ -83,7 +83,7 @@ pub enum Error {
     CoreAndCores,
     /// A port's device is to be with a worker that there is not.
     #[error("port '{port}' is with a worker that there is not: there are {workers}, from 0 on")]
-    NoWorker {
+    PortWorker {
         /// The port's name.
         port: String,
         /// The number of workers.
@@ -159,6 +159,19 @@ pub enum Error {
         /// Why.
         source: serde_json::Error,
     },
+    /// A key that the runtime has set up by has changed.
+    #[error("{path}:{line}: '{key}' cannot change while the function runs; it takes a new start")]
+    Fixed {
+        /// The file.
+        path: PathBuf,
+        /// The line it stands on, or the first where it is gone.
+        line: usize,
+        /// The key.
+        key: String,
+    },
+    /// A worker is stuck in a function.
+    #[error("the worker does not answer")]
+    NoWorker,
     /// The running function says why it does not do what was asked.
     #[error("{0}")]
     Refused(String),

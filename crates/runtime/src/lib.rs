@@ -19,6 +19,7 @@ mod error;
 mod metrics;
 pub mod prometheus;
 mod recorder;
+mod reload;
 mod report;
 mod setup;
 mod sum;
@@ -34,6 +35,7 @@ use rackless_nf::{Graph, GraphBuilder};
 
 pub use config::Driver;
 pub use error::{Error, chain};
+pub use reload::{Fate, Reloaded, ReloadedNode};
 pub use report::{Counter, Drop, Node, PortReport, Report};
 pub use setup::{NodeFile, NodeInterface, PortSetup, Setup};
 pub use sum::WorkerReport;
@@ -42,6 +44,7 @@ use config::{Config, File};
 use control::{Caller, Server};
 use crash::Crashes;
 use recorder::{RecordFile, Recorder};
+use reload::{Build, Reloader, Source};
 use watch::serve::Start;
 use worker::{Wakeup, Worker};
 
@@ -67,13 +70,14 @@ pub const LAB_CONTROL: &str = "/run/rackless-nf.sock";
 /// Opens the ports, makes the graph that `build` describes, and runs it until it is told to stop.
 ///
 /// Says `NAME: running` with its ports on standard error once packets flow. With several workers, `build` is called for
-/// each, and each runs a graph of its own.
+/// each, and each runs a graph of its own. It is called again when the configuration is to be read again: on SIGHUP, or by
+/// the control socket.
 ///
 /// # Errors
 /// What is wrong with the configuration, the ports or the graph.
 pub fn run<B, E>(arguments: Arguments, program: &str, build: B) -> Result<Report, Error>
 where
-    B: Fn(&Setup) -> Result<GraphBuilder, E>,
+    B: Fn(&Setup) -> Result<GraphBuilder, E> + Send + Sync + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let file = arguments.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
@@ -96,10 +100,11 @@ where
         file,
         settings_read: false.into(),
     };
+    let build: Build = Box::new(move |setup| build(setup).map_err(|error| Error::Build(error.into())));
     let (mut workers, mut recorded) = (Vec::new(), Vec::new());
     for (((post, wakeup), calls), core) in posts.into_iter().zip(wakeups).zip(calls).zip(&cores) {
         setup.worker = workers.len();
-        let graph = build(&setup).map_err(|error| Error::Build(error.into()))?;
+        let graph = build(&setup)?;
         if let Some(error) = setup.file.unknown_key().filter(|_| !setup.settings_read.get()) {
             return Err(error);
         }
@@ -115,10 +120,17 @@ where
         workers.push(Worker { name, graph, ports, idle, crashes, calls, wakeup, started, core, member });
     }
 
+    let infos = setup.ports.iter().map(|port| port.info.clone()).collect();
+    let (path, count) = (arguments.config.clone(), setup.workers);
+    let source =
+        Source { name: name.clone(), path, config: config.clone(), ports: infos, workers: count, build };
+    let reloader = Reloader::new(source);
+    reloader.on_hangup(&caller)?;
     let metrics = config.metrics.map(|address| metrics::serve(address, &caller)).transpose()?;
     let in_lab = node.is_some().then(|| PathBuf::from(LAB_CONTROL));
     // Kept so that its socket goes with the workers.
-    let _control = config.control.clone().or(in_lab).map(|path| Server::start(&path, caller)).transpose()?;
+    let _control =
+        config.control.clone().or(in_lab).map(|path| Server::start(&path, caller, reloader)).transpose()?;
     say(&setup, metrics);
     say_of_crashes(&name, &config, &recorded);
     let result = worker::run_all(workers, arguments.duration);

@@ -24,6 +24,7 @@ mod probes;
 mod process;
 mod programs;
 mod readme;
+mod reload;
 mod restart;
 mod seeing;
 mod soak;

@@ -85,6 +85,13 @@ fn two_workers_share_the_flows_of_a_lab() {
     });
     let told = trace.join().expect("a thread");
     assert_eq!(text(&told.stdout).lines().count(), 40, "{}{}", text(&told.stdout), text(&told.stderr));
+    // A configuration that is read again is read for both.
+    home.lab("middle.toml", "nf = \"macswap\"\nworkers = 2\n");
+    home.ok(&["nf", "reload", "middle"]);
+    let after = report(&home);
+    assert!(after.workers.iter().all(|worker| worker.nodes[0].name == "macswap"), "{after}");
+    home.lab("middle.toml", "nf = \"macswap\"\nworkers = 3\n");
+    assert!(home.fails(2, &["nf", "reload", "middle"]).contains("workers"));
     home.ok(&["down"]);
 }
 

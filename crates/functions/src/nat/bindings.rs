@@ -132,6 +132,24 @@ impl Bindings {
         self.by_inside.remove(&(protocol, inside.address, inside.port));
     }
 
+    /// Takes the bindings of another NAT, as far as their ports are given out here, and lets each live for the rest of its
+    /// time.
+    pub(super) fn inherit(&mut self, old: Self, config: &NatConfig, cx: &mut Context<'_>) {
+        let mut bindings: Vec<_> = old.by_public.into_iter().collect();
+        // In an order that does not depend on the keys of a hash table.
+        bindings.sort_unstable_by_key(|((protocol, public), _)| token(*protocol, *public));
+        for ((protocol, public), binding) in bindings {
+            if !self.ports.contains(&public) {
+                continue;
+            }
+            let Inside { address, port, .. } = binding.inside;
+            let ends = binding.used.saturating_add(config.timeout(protocol));
+            cx.after(ends.saturating_sub(cx.now()), token(protocol, public));
+            self.by_inside.insert((protocol, address, port), public);
+            self.by_public.insert((protocol, public), binding);
+        }
+    }
+
     pub(super) fn inside_of(&self, protocol: Protocol, public: u16) -> Option<Inside> {
         self.by_public.get(&(protocol, public)).map(|binding| binding.inside)
     }

@@ -16,7 +16,7 @@ mod rewrite;
 
 use std::net::Ipv4Addr;
 
-use rackless_nf::{Context, Nf, Outcome, Packet, Reason, Verdict};
+use rackless_nf::{Context, Nf, Outcome, Packet, Reason, State, Verdict};
 use rackless_packet::arp::{Arp, ArpOperation};
 use rackless_packet::checksum::internet;
 use rackless_packet::icmpv4::{Icmpv4, Icmpv4Type};
@@ -188,6 +188,18 @@ impl Nf for Nat {
 
     fn start(&mut self, cx: &mut Context<'_>) {
         self.bindings.seed(|| cx.rng().u64(..));
+    }
+
+    /// Bindings outlive a change of the configuration, but for ports that are given out no more.
+    fn hand_over(&mut self, _: &mut Context<'_>) -> Option<State> {
+        let none = Bindings::new(self.config.first_port..=self.config.last_port);
+        Some(Box::new(std::mem::replace(&mut self.bindings, none)))
+    }
+
+    fn take_over(&mut self, state: State, cx: &mut Context<'_>) -> Result<(), State> {
+        let old = state.downcast::<Bindings>()?;
+        self.bindings.inherit(*old, &self.config, cx);
+        Ok(())
     }
 
     fn inputs(&self) -> Option<usize> {

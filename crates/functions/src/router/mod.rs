@@ -33,9 +33,10 @@ mod neighbours;
 mod probes;
 mod reasons;
 mod resolve;
+mod successor;
 mod table;
 
-use rackless_nf::{Context, Nf, Outcome, Packet, time};
+use rackless_nf::{Context, Nf, Outcome, Packet, State, time};
 use rackless_packet::{L3Kind, Layout};
 
 use self::config::{RouterConfig, RouterFile};
@@ -204,6 +205,15 @@ impl Nf for Router {
             }
             _ => self.ask_again(token as u32, (token >> 32) as u32, cx),
         }
+    }
+
+    fn hand_over(&mut self, _: &mut Context<'_>) -> Option<State> {
+        Some(Box::new(self.part()))
+    }
+
+    fn take_over(&mut self, state: State, cx: &mut Context<'_>) -> Result<(), State> {
+        self.follow(*state.downcast()?, cx);
+        Ok(())
     }
 
     fn drop_reasons(&self) -> &'static [&'static str] {

@@ -187,6 +187,11 @@ impl Neighbours {
         (place.generation == generation && place.state != State::Free).then_some(place)
     }
 
+    /// All that are known, in the order of their places.
+    pub(crate) fn into_known(self) -> impl Iterator<Item = Neighbour> {
+        self.places.into_iter().filter(|place| place.state != State::Free)
+    }
+
     /// Forgets whom nobody heard of or used for long.
     pub(crate) fn forget_old(&mut self, now: Time) {
         for id in 0..self.places.len() {

@@ -76,7 +76,8 @@ impl Router {
         }
     }
 
-    fn route_again(&mut self, packet: &mut rackless_nf::Packet, cx: &mut Context<'_>) -> Outcome {
+    /// Finds the way of a packet that is forwarded, as if it had just come.
+    pub(super) fn route_again(&mut self, packet: &mut rackless_nf::Packet, cx: &mut Context<'_>) -> Outcome {
         if packet.layout().l3.is_some_and(|l3| l3.kind == L3Kind::Ipv6) {
             let ip = packet.ipv6()?;
             let (dst, hops_left) = (ip.dst(), ip.hop_limit);

@@ -5,6 +5,7 @@
 mod examples;
 mod lab;
 mod nat;
+mod replaced;
 mod router_errors;
 mod router_liveness;
 mod router_neighbours;

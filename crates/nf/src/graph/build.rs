@@ -153,6 +153,7 @@ impl GraphBuilder {
             clock: None,
             wiring: Wiring::default(),
             recorder: None,
+            now: 0,
         };
         let node = |name: &str| names.iter().position(|known| known == name).map(|index| rank[index]);
         for wire in &wiring.wires {

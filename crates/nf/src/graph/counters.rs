@@ -18,13 +18,16 @@ pub(crate) struct NodeCounters {
     sampled_packets: u64,
     sampled_ps: Time,
     drops: Box<[u64; 256]>,
+    /// Drops by reasons of functions that were at this node before.
+    past: Vec<DropCount>,
 }
 
 impl Default for NodeCounters {
     fn default() -> Self {
         let (received, generated, sent, held, batches) = (0, 0, 0, 0, 0);
         let (sampled_packets, sampled_ps, drops) = (0, 0, Box::new([0; 256]));
-        Self { received, generated, sent, held, batches, sampled_packets, sampled_ps, drops }
+        let past = Vec::new();
+        Self { received, generated, sent, held, batches, sampled_packets, sampled_ps, drops, past }
     }
 }
 
@@ -45,12 +48,21 @@ impl NodeCounters {
         self.sampled_ps = self.sampled_ps.saturating_add(time_ps);
     }
 
+    /// Names the drops by the reasons of a function that goes: its successor has others of the same numbers.
+    pub(crate) fn settle(&mut self, own: &'static [&'static str]) {
+        for reason in Reason::OWN..=u8::MAX {
+            let count = std::mem::take(&mut self.drops[usize::from(reason)]);
+            add(&mut self.past, Reason(reason).name(own), count);
+        }
+    }
+
     pub(crate) fn report(&self, name: &str, nf: &dyn Nf) -> NodeReport {
         let own = nf.drop_reasons();
-        let drops = (0u8..=255).filter_map(|reason| {
-            let count = self.drops[usize::from(reason)];
-            (count > 0).then(|| DropCount { reason: Reason(reason).name(own), count })
+        let mut drops = Vec::new();
+        (0u8..=255).for_each(|reason| {
+            add(&mut drops, Reason(reason).name(own), self.drops[usize::from(reason)]);
         });
+        self.past.iter().for_each(|past| add(&mut drops, past.reason, past.count));
         NodeReport {
             name: name.to_owned(),
             received: self.received,
@@ -60,9 +72,18 @@ impl NodeCounters {
             batches: self.batches,
             sampled_packets: self.sampled_packets,
             sampled_ps: self.sampled_ps,
-            drops: drops.collect(),
+            drops,
             counters: nf.counters(),
         }
+    }
+}
+
+/// Adds drops to those of the same name.
+fn add(drops: &mut Vec<DropCount>, reason: &'static str, count: u64) {
+    match drops.iter_mut().find(|drop| drop.reason == reason) {
+        _ if count == 0 => {}
+        Some(drop) => drop.count += count,
+        None => drops.push(DropCount { reason, count }),
     }
 }
 

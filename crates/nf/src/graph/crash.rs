@@ -139,7 +139,7 @@ impl super::Node {
 
 impl Timers {
     /// All timers but those of one node.
-    fn without(mut self, node: usize) -> Self {
+    pub(super) fn without(mut self, node: usize) -> Self {
         let mut rest = Self::default();
         while let Some((at, of, token)) = self.pop() {
             if of != node {

@@ -8,6 +8,7 @@ pub(crate) mod counters;
 pub(crate) mod crash;
 mod edge;
 pub(crate) mod error;
+pub(crate) mod swap;
 pub(crate) mod timers;
 pub(crate) mod watch;
 pub(crate) mod wiring;
@@ -44,6 +45,8 @@ macro_rules! context {
     };
 }
 
+use context;
+
 /// Network functions and their wiring, ready to run.
 pub struct Graph {
     pub(crate) nodes: Vec<Node>,
@@ -56,6 +59,8 @@ pub struct Graph {
     pub(crate) clock: Option<Clock>,
     pub(crate) wiring: Wiring,
     pub(crate) recorder: Option<Recorder>,
+    /// The time of the last turn.
+    pub(crate) now: Time,
 }
 
 /// Is shown each burst that a port gave, with the port's index.
@@ -120,6 +125,7 @@ impl Graph {
     /// sends what they gave. `ports[i]` is the port that `build` was told of as number `i`.
     pub fn turn(&mut self, ports: &mut [Box<dyn Port>], now: Time) -> Turn {
         let mut turn = Turn::default();
+        self.now = now;
         for (index, port) in ports.iter_mut().enumerate() {
             turn.received += self.receive(index, port.as_mut(), now);
         }

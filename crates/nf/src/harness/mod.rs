@@ -9,8 +9,8 @@ use rackless_packet::filter::Filter;
 use rackless_packet::{MacAddr, dissect};
 
 use crate::{
-    Crash, Graph, GraphBuilder, GraphError, NodeReport, PacketTrace, Pool, Port, Reason, Time, TraceEvent,
-    WatchId,
+    Crash, Graph, GraphBuilder, GraphError, Nf, NodeReport, PacketTrace, Pool, Port, Reason, Succession,
+    Time, TraceEvent, WatchId,
 };
 
 pub use port::MemoryPort;
@@ -81,6 +81,34 @@ impl Harness {
         self.checksums_matter &= !matches!(checksum::verify(frame), Verdict::Wrong { .. });
         self.port(port).push(frame);
         self.turn();
+    }
+
+    /// Replaces the function of a node, as [`Graph::swap`] does.
+    ///
+    /// # Errors
+    /// What is wrong with the function at this place; then nothing has changed.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub fn swap(&mut self, node: &str, nf: impl Nf + 'static) -> Result<Succession, GraphError> {
+        let succession = self.graph.swap(node, Box::new(nf))?;
+        self.turn();
+        Ok(succession)
+    }
+
+    /// Replaces the whole graph, as [`Graph::replace`] does.
+    ///
+    /// # Errors
+    /// What is wrong with the graph; then nothing has changed.
+    ///
+    /// # Panics
+    /// When an invariant does not hold.
+    pub fn replace(&mut self, graph: GraphBuilder) -> Result<Vec<Succession>, GraphError> {
+        let successions = self.graph.replace(graph)?;
+        self.graph.unwatch(self.trace);
+        self.trace = self.graph.trace(&Filter::default(), u64::MAX, sink(&self.traced));
+        self.turn();
+        Ok(successions)
     }
 
     /// Lets virtual time pass, stopping at every timer on the way.

@@ -4,5 +4,6 @@ mod compile_fail;
 mod panics;
 mod sampling;
 mod stack;
+mod swap;
 mod views;
 mod watch;

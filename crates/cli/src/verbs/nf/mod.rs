@@ -2,6 +2,7 @@
 
 mod capture;
 mod end;
+mod reload;
 mod show;
 mod tables;
 pub(super) mod target;
@@ -81,6 +82,19 @@ Examples:
   rackless nf capture router1 --filter 'tcp port 80' -w router1.pcapng --for '3 s'
   rackless nf capture router1 -w - | wireshark -k -i -")]
     Capture(capture::Capture),
+    /// Have a running function read its configuration again
+    #[command(after_help = "\
+Functions, their keys and what leads where change between two batches; no packet is lost. A node of the same name goes on
+with its counters and what it knows: a router with its neighbours and the packets that wait for them, a NAT with its
+bindings, a shaper with its queue. Keys of the runtime, such as ports, stay as they are. A configuration with a mistake
+changes nothing. A SIGHUP to the function does the same.
+
+Examples:
+  rackless nf reload router1
+  rackless nf reload --socket /tmp/nf.sock --json
+
+With --json: {nodes: [{name, fate, dropped}]}; fate is taken_over, anew or gone.")]
+    Reload(reload::Reload),
     /// Draw the graph of functions that a configuration describes; no port is opened
     #[command(after_help = "\
 Examples:
@@ -111,6 +125,7 @@ pub(crate) fn run(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Show(show) => show.run(),
         Verb::Trace(trace) => trace.run(),
         Verb::Capture(capture) => capture.run(),
+        Verb::Reload(reload) => reload.run(),
         Verb::Graph(graph) => graph.run(),
     }
 }

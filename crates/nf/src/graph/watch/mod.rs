@@ -202,6 +202,15 @@ impl Graph {
         id
     }
 
+    /// After a change of the graph: watchers go on if all places are where they were, and end if not.
+    pub(super) fn watch_again(&mut self, is_same: bool) {
+        let places = Places::of(self);
+        match &mut self.core.watch {
+            Some(watch) if is_same => watch.places = places,
+            watch => watch.take().into_iter().flat_map(|watch| watch.watchers).for_each(|(_, w)| w.finish()),
+        }
+    }
+
     /// Lets watchers go that have seen all that they were to see.
     pub(super) fn forget_done(&mut self) {
         let Some(watch) = &mut self.core.watch else { return };
