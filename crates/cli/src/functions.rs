@@ -14,6 +14,18 @@ pub(crate) enum Error {
     /// The configuration names a function and a graph.
     #[error("the configuration has 'nf' and 'graph'; one of them says what runs")]
     Both,
+    /// Several workers cannot run the function.
+    #[error("{function} (node '{node}') runs with one worker, and there are {workers}: {why}")]
+    OneWorker {
+        /// The node.
+        node: String,
+        /// Its function.
+        function: &'static str,
+        /// How many workers are wanted.
+        workers: usize,
+        /// Why it cannot.
+        why: &'static str,
+    },
     /// The function cannot be made.
     #[error(transparent)]
     Function(#[from] registry::Error),
@@ -28,13 +40,27 @@ pub(crate) fn build(setup: &Setup) -> Result<GraphBuilder, Error> {
     let ports: Vec<PortSetup> =
         ports.map(|port| PortSetup { info: port.info.clone(), addresses: port.addresses.clone() }).collect();
     if let Some(graph) = description(setup)? {
+        graph.functions().try_for_each(|(node, function)| check_workers(setup, node, function))?;
         return Ok(graph.build(&ports)?);
     }
     let name = setup.function().ok_or(Error::Unnamed)?;
+    check_workers(setup, name, name)?;
     let (kind, table, text) = (name.to_owned(), setup.table().clone(), setup.text().to_owned());
     let make = move || registry::build(&kind, &registry::Setup::alone(&ports, &table, &text));
     let graph = GraphBuilder::new().boxed_node(name, make()?);
     Ok(graph.remade_by(name, move || make().ok()))
+}
+
+/// Refuses a function that as many workers as there are cannot run.
+fn check_workers(setup: &Setup, node: &str, function: &str) -> Result<(), Error> {
+    let workers = setup.workers;
+    // One that is not known is told of by who makes it.
+    match registry::find(function).ok().and_then(|found| Some((found.name, found.one_worker?))) {
+        Some((function, why)) if workers > 1 => {
+            Err(Error::OneWorker { node: node.to_owned(), function, workers, why })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How a graph is drawn.

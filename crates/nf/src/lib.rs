@@ -19,6 +19,7 @@
 //!
 //! # Map
 //! - [`buffer`]: `Packet`, an owned handle to memory laid out like an `rte_mbuf`; [`pool`]: buffers on the heap.
+//! - `flow`: which flow a packet belongs to ([`Packet::flow_hash`]).
 //! - [`headers`]: typed views of a packet's headers; `stack`: headers pushed and popped, tunnels entered and left.
 //! - [`Nf`], [`Context`], [`Reason`]: the contract; [`group_by`]: an output for each group of packets.
 //! - [`Graph`], [`GraphBuilder`], [`Wiring`]: nodes, what leads where, counters, pictures; [`Graph::swap`]
@@ -30,6 +31,7 @@
 
 pub mod buffer;
 mod context;
+mod flow;
 mod graph;
 mod group;
 mod harness;

@@ -95,6 +95,23 @@ impl Default for Options {
     }
 }
 
+/// Opens a device by several queues, as a port `name` for each of `options`; `None` where the device has one.
+///
+/// Frames come by the queue of their flow: both directions of one by the same number, also at other devices that are
+/// opened by as many queues here. Fragments come by the number of their addresses.
+///
+/// # Errors
+/// [`Error`], before anything is received.
+pub fn open_queues(
+    name: &str,
+    device: &DeviceSpec,
+    options: &[Options],
+) -> Result<Option<Vec<Box<dyn Port>>>, Error> {
+    let DeviceSpec::AfPacket { interface } = device else { return Ok(None) };
+    let queues = af_packet::AfPacket::open_queues(name, interface, options)?;
+    Ok(Some(queues.into_iter().map(|queue| Box::new(queue) as Box<dyn Port>).collect()))
+}
+
 /// Opens a device as the port `name`.
 ///
 /// # Errors

@@ -5,11 +5,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
+use std::time::{Duration, Instant};
 
 use rackless::packet::capture::{LinkType, Reader, Record};
 use rackless::packet::pcap::Writer;
 use rackless::packet::pcapng;
 use rackless::prelude::*;
+use rackless::runtime::control::{self, Request, Subject};
 use tempfile::TempDir;
 
 fn main() -> ExitCode {
@@ -24,7 +26,9 @@ fn main() -> ExitCode {
     a_node_that_is_made_anew_goes_on_and_all_is_accounted_for();
     a_node_that_panics_at_every_batch_does_not_fill_the_disk();
     a_node_that_cannot_be_made_anew_is_refused();
-    println!("4 tests of panics passed");
+    a_panic_of_one_worker_ends_all();
+    a_node_of_one_worker_is_made_anew_and_the_others_go_on();
+    println!("6 tests of panics passed");
     ExitCode::SUCCESS
 }
 
@@ -98,6 +102,43 @@ fn a_node_that_cannot_be_made_anew_is_refused() {
     assert!(place.saved().is_empty());
 }
 
+fn a_panic_of_one_worker_ends_all() {
+    let frames: Vec<String> = (0..60).map(|flow| format!("to{flow:04}from{flow:02}frame")).collect();
+    let mut frames: Vec<&str> = frames.iter().map(String::as_str).collect();
+    frames.push("!");
+    let place = Place::new("workers = 3", &frames);
+    let (output, _, stderr) = place.run(None);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.matches("node 'fragile' panicked at a batch").count(), 1, "{stderr}");
+    assert_eq!(place.saved().len(), 1);
+}
+
+fn a_node_of_one_worker_is_made_anew_and_the_others_go_on() {
+    let frames: Vec<String> = (0..60).map(|flow| format!("to{flow:04}from{flow:02}frame")).collect();
+    let mut frames: Vec<&str> = frames.iter().map(String::as_str).collect();
+    frames.insert(0, "!");
+    let control = tempfile::tempdir().unwrap();
+    let control = control.path().join("nf.sock");
+    let config = format!("workers = 3\non_panic = 'restart'\ncontrol = '{}'", control.display());
+    let place = Place::new(&config, &frames);
+    let mut running = place.command().spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let report = loop {
+        let report = control::request(&control, Request::Get(Subject::Counters));
+        match report {
+            Ok(report) if report.nodes[0].received == 61 => break report,
+            other => assert!(Instant::now() < deadline, "{other:?}"),
+        }
+    };
+    control::request(&control, Request::Stop(true)).unwrap();
+    assert!(running.wait().unwrap().success());
+    let node = &report.nodes[0];
+    assert!(node.is_balanced() && node.drops.iter().any(|drop| drop.reason == "panic"), "{report}");
+    let panicked = report.workers.iter().filter(|worker| worker.nodes[0].dropped > 0).count();
+    assert_eq!(panicked, 1, "{report}");
+    assert!(report.workers.iter().all(|worker| worker.nodes[0].received > 0), "{report}");
+}
+
 /// A folder with a configuration and frames to receive.
 struct Place {
     folder: TempDir,
@@ -114,14 +155,19 @@ impl Place {
         Self { folder }
     }
 
-    /// Runs the function; without a duration it must end by itself.
-    fn run(&self, duration: Option<&str>) -> (Output, String, String) {
+    fn command(&self) -> Command {
         let path = |name: &str| self.folder.path().join(name).display().to_string();
         let port = format!("a=pcap:{},{}", path("in.pcap"), path("out.pcap"));
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["run", &path("nf.toml"), "--port", &port]);
+        command.args(["run", &path("nf.toml"), "--port", &port]).env_remove("RACKLESS_NODE_FILE");
+        command
+    }
+
+    /// Runs the function; without a duration it must end by itself.
+    fn run(&self, duration: Option<&str>) -> (Output, String, String) {
+        let mut command = self.command();
         command.args(duration.map(|duration| ["--duration", duration]).iter().flatten());
-        let output = command.env_remove("RACKLESS_NODE_FILE").output().unwrap();
+        let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
         (output, stdout, stderr)

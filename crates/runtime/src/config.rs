@@ -4,6 +4,8 @@
 //! name = "og_west"            # default: the lab's node, else the program's name
 //! driver = "af_packet"        # or "af_xdp" or "dpdk": how the lab's interfaces are opened when [[ports]] is absent
 //! core = 1                    # pins the worker; default: not pinned
+//! workers = 2                 # threads with a graph each; a flow's packets come to one of them; default 1
+//! cores = [1, 2]              # instead of both: a worker for each of these cores, pinned
 //! idle = "park"               # or "spin": what the worker does when there is nothing to do
 //! seed = 7                    # of the nodes' random numbers; default 0
 //! control = "/tmp/nf.sock"    # default in a lab: /run/rackless-nf.sock of the node
@@ -20,6 +22,7 @@
 //! [[ports]]                   # default: the interfaces that the lab gave to this node
 //! name = "west"
 //! device = "af_packet:eth0"
+//! worker = 0                  # of several, the one that has the device; the n-th port is with worker n, in turn
 //!
 //! [dpdk]
 //! eal = ["--log-level=8"]     # further EAL arguments
@@ -49,6 +52,10 @@ pub struct Config {
     pub driver: Option<Driver>,
     /// The processor core that the worker is pinned to.
     pub core: Option<usize>,
+    /// How many workers there are.
+    pub workers: Option<usize>,
+    /// The processor cores of workers, one each.
+    pub cores: Option<Vec<usize>>,
     /// What the worker does when there is nothing to do.
     #[serde(default)]
     pub idle: Idle,
@@ -136,6 +143,9 @@ pub struct PortConfig {
     pub name: String,
     /// The device string, such as `af_packet:eth0`.
     pub device: String,
+    /// Of several workers, the one that has a device with one queue; the others send and receive through it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<usize>,
 }
 
 /// What only DPDK ports use.
@@ -147,6 +157,29 @@ pub struct DpdkConfig {
 }
 
 impl Config {
+    /// The most workers: more than a machine's cores are of no use, and each has buffers of its own.
+    pub const MOST_WORKERS: usize = 64;
+
+    /// The cores of the workers, one each; `None` for one that is not pinned.
+    pub(crate) fn cores_of_workers(&self) -> Result<Vec<Option<usize>>, Error> {
+        let cores: Vec<Option<usize>> = match (&self.cores, self.core, self.workers) {
+            (Some(_), Some(_), _) => return Err(Error::CoreAndCores),
+            (Some(cores), None, workers) if workers.is_some_and(|workers| workers != cores.len()) => {
+                return Err(Error::WorkersAndCores {
+                    workers: workers.unwrap_or_default(),
+                    cores: cores.len(),
+                });
+            }
+            (Some(cores), None, _) => cores.iter().copied().map(Some).collect(),
+            (None, core, workers) => vec![core; workers.unwrap_or(1).min(Self::MOST_WORKERS + 1)],
+        };
+        match cores.len() {
+            1..=Self::MOST_WORKERS if self.core.is_none() || cores.len() == 1 => Ok(cores),
+            1..=Self::MOST_WORKERS => Err(Error::CoreAndCores),
+            _ => Err(Error::NoWorkers),
+        }
+    }
+
     /// The first key that another configuration has otherwise, but for the function's name in the library: what the
     /// runtime has set up by it cannot change while it runs.
     pub(crate) fn first_difference(&self, other: &Self) -> Option<String> {
@@ -207,11 +240,13 @@ pub(crate) struct File {
 
 impl File {
     /// The runtime's keys; a test compares them with [`Config`].
-    const KEYS: [&str; 15] = [
+    const KEYS: [&str; 17] = [
         "nf",
         "name",
         "driver",
         "core",
+        "workers",
+        "cores",
         "idle",
         "seed",
         "control",
@@ -291,6 +326,8 @@ mod tests {
             name: Some(String::new()),
             driver: Some(Driver::Dpdk),
             core: Some(0),
+            workers: Some(1),
+            cores: Some(vec![]),
             control: Some(PathBuf::new()),
             metrics: Some(([0, 0, 0, 0], 0).into()),
             crash: Some(PathBuf::new()),
@@ -303,6 +340,28 @@ mod tests {
         keys.sort_unstable();
         known.sort_unstable();
         assert_eq!(keys, known);
+    }
+
+    #[test]
+    fn workers_are_counted_or_named_by_their_cores() {
+        let cores = |text: &str| parse(text).unwrap().config.cores_of_workers();
+        assert_eq!(cores("").unwrap(), [None]);
+        assert_eq!(cores("core = 3").unwrap(), [Some(3)]);
+        assert_eq!(cores("workers = 2").unwrap(), [None, None]);
+        assert_eq!(cores("cores = [1, 3]").unwrap(), [Some(1), Some(3)]);
+        assert_eq!(cores("cores = [2]\nworkers = 1").unwrap(), [Some(2)]);
+        for (wrong, says) in [
+            ("workers = 0", "1 to 64"),
+            ("workers = 65", "1 to 64"),
+            ("workers = 99999999999", "1 to 64"),
+            ("cores = []", "1 to 64"),
+            ("workers = 3\ncores = [1, 2]", "3 workers and 2 cores"),
+            ("core = 1\ncores = [1]", "'core' is for one worker"),
+            ("core = 1\nworkers = 2", "'core' is for one worker"),
+        ] {
+            let error = cores(wrong).unwrap_err().to_string();
+            assert!(error.contains(says), "{wrong}: {error}");
+        }
     }
 
     #[test]
@@ -320,7 +379,7 @@ mod tests {
         let error = |text: &str| crate::error::chain(&parse(text).unwrap_err());
         assert!(error("core = 'one'").contains("line 1"), "{}", error("core = 'one'"));
         let unknown = error("[[ports]]\nname = 'a'\ndevise = 'x'");
-        assert!(unknown.contains("line 3") && unknown.contains("`name` or `device`"), "{unknown}");
+        assert!(unknown.contains("line 3") && unknown.contains("`name`, `device`, `worker`"), "{unknown}");
         let file = parse("\ncoer = 1").unwrap();
         let unknown = file.unknown_key().unwrap().to_string();
         assert!(unknown.starts_with("nf.toml:2: unknown key 'coer'"), "{unknown}");

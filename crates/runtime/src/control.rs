@@ -56,10 +56,9 @@ pub(crate) enum Call {
     Graph(Box<dyn FnOnce(&mut Graph) + Send>),
 }
 
-/// The way to the worker, for other threads.
+/// The way to the workers, for other threads.
 pub(crate) struct Caller {
-    calls: Sender<Call>,
-    waker: UnixStream,
+    lines: Vec<(Sender<Call>, UnixStream)>,
     start: Start,
 }
 
@@ -73,32 +72,54 @@ pub(crate) struct Server {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Caller {
-    /// The way to whoever has the other value; each call makes `waker` readable at its other end.
-    pub(crate) fn new(waker: UnixStream, start: Start) -> (Self, Receiver<Call>) {
-        let (calls, receiver) = channel();
-        (Self { calls, waker, start }, receiver)
+    /// The ways to those who have the other values; each call makes a waker readable at its other end.
+    pub(crate) fn of_workers(
+        wakers: &[UnixStream],
+        start: Start,
+    ) -> Result<(Self, Vec<Receiver<Call>>), Error> {
+        let ways = wakers.iter().map(|waker| {
+            let (calls, receiver) = channel();
+            Ok(((calls, waker.try_clone()?), receiver))
+        });
+        let ways: std::io::Result<Vec<_>> = ways.collect();
+        let ways = ways.map_err(|source| Error::System { what: "make the way to a worker", source })?;
+        let (lines, receivers) = ways.into_iter().unzip();
+        Ok((Self { lines, start }, receivers))
     }
 
     pub(crate) fn try_clone(&self) -> std::io::Result<Self> {
-        Ok(Self { calls: self.calls.clone(), waker: self.waker.try_clone()?, start: self.start })
+        let line = |(calls, waker): &(Sender<Call>, UnixStream)| Ok((calls.clone(), waker.try_clone()?));
+        let lines: std::io::Result<_> = self.lines.iter().map(line).collect();
+        Ok(Self { lines: lines?, start: self.start })
     }
 
-    /// Asks the worker for its counters, and perhaps to end; `None` when it does not answer.
+    /// Asks the workers for their counters, and perhaps to end; `None` when one does not answer.
     pub(crate) fn report(&mut self, stop: bool) -> Option<Report> {
-        let (answer, receiver) = channel();
-        self.call(Call::Report { stop, answer })?;
-        receiver.recv_timeout(PATIENCE).ok()
+        let report = Report::sum(self.call_all(|answer| Call::Report { stop: false, answer })?);
+        // One that stops takes the others along, and all have answered.
+        if let Some((calls, waker)) = self.lines.first_mut().filter(|_| stop) {
+            calls.send(Call::Report { stop, answer: channel().0 }).ok()?;
+            waker.write_all(&[0]).ok()?;
+        }
+        report
     }
 
-    /// Has the worker do something with its graph between two turns; `None` when it does not answer.
-    pub(crate) fn on_graph<T: Send + 'static>(
+    /// Has each worker, told by its number, do something with its graph between two turns; `None` when one does not answer.
+    pub(crate) fn on_graphs<T: Send + 'static>(
         &mut self,
-        what: impl FnOnce(&mut Graph) -> T + Send + 'static,
-    ) -> Option<T> {
-        let (answer, receiver) = channel();
-        // Who has asked may have given up waiting.
-        self.call(Call::Graph(Box::new(move |graph| drop(answer.send(what(graph))))))?;
-        receiver.recv_timeout(PATIENCE).ok()
+        what: impl Fn(usize, &mut Graph) -> T + Clone + Send + 'static,
+    ) -> Option<Vec<T>> {
+        let mut worker = 0..;
+        self.call_all(|answer| {
+            let (what, worker) = (what.clone(), worker.next().unwrap_or_default());
+            // Who has asked may have given up waiting.
+            Call::Graph(Box::new(move |graph| drop(answer.send(what(worker, graph)))))
+        })
+    }
+
+    /// How many workers there are.
+    pub(crate) fn workers(&self) -> usize {
+        self.lines.len()
     }
 
     /// When the graph's time began.
@@ -106,9 +127,16 @@ impl Caller {
         self.start
     }
 
-    fn call(&mut self, call: Call) -> Option<()> {
-        self.calls.send(call).ok()?;
-        self.waker.write_all(&[0]).ok()
+    /// Calls every worker, and gives their answers in the order of the workers.
+    fn call_all<T>(&mut self, mut call: impl FnMut(Sender<T>) -> Call) -> Option<Vec<T>> {
+        let mut answers = Vec::with_capacity(self.lines.len());
+        for (calls, waker) in &mut self.lines {
+            let (answer, receiver) = channel();
+            calls.send(call(answer)).ok()?;
+            waker.write_all(&[0]).ok()?;
+            answers.push(receiver);
+        }
+        answers.into_iter().map(|answer| answer.recv_timeout(PATIENCE).ok()).collect()
     }
 }
 

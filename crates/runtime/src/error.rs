@@ -67,6 +67,31 @@ pub enum Error {
     /// Two ports have one name.
     #[error("two ports are named '{0}'")]
     DuplicatePort(String),
+    /// The number of workers is none that can be.
+    #[error("'workers', or the length of 'cores', is a number from 1 to 64")]
+    NoWorkers,
+    /// The number of workers is not that of their cores.
+    #[error("{workers} workers and {cores} cores: 'cores' has one for each")]
+    WorkersAndCores {
+        /// The number of workers.
+        workers: usize,
+        /// The number of cores.
+        cores: usize,
+    },
+    /// One core for several workers.
+    #[error("'core' is for one worker; 'cores' names one for each of several")]
+    CoreAndCores,
+    /// A port's device is to be with a worker that there is not.
+    #[error("port '{port}' is with a worker that there is not: there are {workers}, from 0 on")]
+    PortWorker {
+        /// The port's name.
+        port: String,
+        /// The number of workers.
+        workers: usize,
+    },
+    /// A worker's thread has ended by a panic of the runtime.
+    #[error("worker {0} has ended by a panic of its own")]
+    WorkerDied(usize),
     /// A port cannot be opened.
     #[error("cannot open port '{name}'")]
     Port {
@@ -163,7 +188,7 @@ pub enum Error {
 impl Error {
     /// Whether the function ran and failed, and not that it cannot run.
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Panicked { .. })
+        matches!(self, Self::Panicked { .. } | Self::WorkerDied(_))
     }
 }
 

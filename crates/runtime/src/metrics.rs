@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn the_page_is_served_and_a_taken_port_is_named() {
         let (_end, waker) = UnixStream::pair().unwrap();
-        let (caller, calls) = Caller::new(waker, Start::now());
+        let (caller, mut calls) = Caller::of_workers(&[waker], Start::now()).unwrap();
+        let calls = calls.remove(0);
         let address = serve("127.0.0.1:0".parse().unwrap(), &caller).unwrap();
         let worker = std::thread::spawn(move || {
             for _ in 0..2 {

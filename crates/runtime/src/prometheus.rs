@@ -215,6 +215,7 @@ pub(crate) mod tests {
             nodes: vec![node],
             ports: vec![port],
             wiring: String::new(),
+            workers: Vec::new(),
         }
     }
 

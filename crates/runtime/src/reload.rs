@@ -3,16 +3,16 @@
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rackless_nf::{GraphBuilder, PortInfo, Succession};
+use rackless_nf::{Graph, GraphBuilder, PortInfo, Succession};
 use serde::{Deserialize, Serialize};
 use signal_hook::consts::SIGHUP;
 
 use crate::config::{Config, File};
 use crate::control::Caller;
 use crate::setup::{NodeFile, PortSetup, Setup};
-use crate::{Error, chain, port_setup};
+use crate::{Error, chain, devices};
 
 /// What makes a function's graph, for any thread.
 pub(crate) type Build = Box<dyn Fn(&Setup) -> Result<GraphBuilder, Error> + Send + Sync>;
@@ -29,6 +29,7 @@ pub(crate) struct Source {
     /// What the runtime reads of it, which stays as it is.
     pub(crate) config: Config,
     pub(crate) ports: Vec<PortInfo>,
+    pub(crate) workers: usize,
     pub(crate) build: Build,
 }
 
@@ -62,6 +63,17 @@ pub enum Fate {
     Gone,
 }
 
+impl ReloadedNode {
+    /// Adds what became of it at another worker: it goes on as it was if it does so at every one.
+    fn with(mut self, other: &Self) -> Self {
+        self.dropped += other.dropped;
+        if other.fate != Fate::TakenOver {
+            self.fate = other.fate;
+        }
+        self
+    }
+}
+
 impl From<Succession> for ReloadedNode {
     fn from(succession: Succession) -> Self {
         let fate = match succession.fate {
@@ -78,11 +90,26 @@ impl Reloader {
         Self(Arc::new(source))
     }
 
-    /// Reads the configuration, and replaces the worker's graph between two turns; what is wrong changes nothing.
+    /// Reads the configuration, and replaces the graph of each worker between two turns; what is wrong changes nothing.
     pub(crate) fn reload(&self, caller: &mut Caller) -> Result<Reloaded, Error> {
-        let graph = self.graph()?;
-        let replaced = caller.on_graph(move |running| running.replace(graph)).ok_or(Error::NoWorker)??;
-        Ok(Reloaded { nodes: replaced.into_iter().map(ReloadedNode::from).collect() })
+        let graphs: Vec<_> =
+            (0..self.0.workers).map(|worker| self.graph(worker)).collect::<Result<_, _>>()?;
+        let graphs = Arc::new(Mutex::new(graphs.into_iter().map(Some).collect::<Vec<_>>()));
+        let replace = move |worker: usize, running: &mut Graph| {
+            let mut graphs = graphs.lock().unwrap_or_else(PoisonError::into_inner);
+            let graph = graphs.get_mut(worker).and_then(Option::take)?;
+            drop(graphs);
+            Some(running.replace(graph))
+        };
+        let replaced = caller.on_graphs(replace).ok_or(Error::NoWorker)?;
+        // The graphs are of one configuration: what one worker refuses, all refuse.
+        let replaced = replaced.into_iter().flatten().collect::<Result<Vec<_>, _>>()?;
+        let of_workers =
+            replaced.into_iter().map(|nodes| nodes.into_iter().map(ReloadedNode::from).collect());
+        let nodes = of_workers.reduce(|sum: Vec<ReloadedNode>, other| {
+            sum.into_iter().zip(other).map(|(sum, other)| sum.with(&other)).collect()
+        });
+        Ok(Reloaded { nodes: nodes.unwrap_or_default() })
     }
 
     /// Reloads whenever a SIGHUP comes, in a thread of its own, and says what came of it.
@@ -103,16 +130,17 @@ impl Reloader {
         std::thread::Builder::new().name("reload".into()).spawn(wait).map(drop).map_err(system)
     }
 
-    fn graph(&self) -> Result<GraphBuilder, Error> {
+    fn graph(&self, worker: usize) -> Result<GraphBuilder, Error> {
         let source = &*self.0;
         let file = source.path.as_deref().map(File::read).transpose()?.unwrap_or_default();
         if let Some(key) = source.config.first_difference(&file.config) {
             return Err(Error::Fixed { path: file.path.clone(), line: file.line_of(&key), key });
         }
         let node = NodeFile::from_env()?;
-        let ports = source.ports.iter().map(|port| port_setup(port, node.as_ref()));
+        let ports = source.ports.iter().map(|port| devices::setup(port, node.as_ref()));
         let ports: Vec<PortSetup> = ports.collect();
-        let setup = Setup { name: source.name.clone(), ports, file, settings_read: false.into() };
+        let (name, workers) = (source.name.clone(), source.workers);
+        let setup = Setup { name, ports, worker, workers, file, settings_read: false.into() };
         let graph = (source.build)(&setup)?;
         match setup.file.unknown_key().filter(|_| !setup.settings_read.get()) {
             Some(error) => Err(error),

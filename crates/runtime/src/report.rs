@@ -5,6 +5,8 @@ use std::fmt;
 use rackless_nf::{Graph, NodeReport, Port, time};
 use serde::{Deserialize, Serialize};
 
+use crate::WorkerReport;
+
 /// The environment variable by which a program in a lab knows the lab's name.
 const LAB_VARIABLE: &str = "RACKLESS_LAB";
 
@@ -27,6 +29,9 @@ pub struct Report {
     /// What leads where, as a graph's text.
     #[serde(default)]
     pub wiring: String,
+    /// What each of several workers did; the counters above are their sums.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<WorkerReport>,
 }
 
 /// Counters of a node: `received + generated = sent + dropped + held`.
@@ -211,6 +216,7 @@ impl Report {
             nodes: graph.nodes().into_iter().map(Node::from).collect(),
             ports: graph.edges().into_iter().zip(ports.iter().map(AsRef::as_ref)).map(port).collect(),
             wiring: graph.wiring().to_string(),
+            workers: Vec::new(),
         }
     }
 }
@@ -241,7 +247,7 @@ impl fmt::Display for Report {
         for node in &self.nodes {
             node.fmt(f)?;
         }
-        Ok(())
+        self.workers.iter().try_for_each(|worker| worker.fmt(f))
     }
 }
 
@@ -289,6 +295,7 @@ mod tests {
                 nodes: Vec::new(),
                 ports: vec![port],
                 wiring: String::new(),
+                workers: Vec::new(),
             };
             report.to_string().lines().skip(1).collect::<Vec<_>>().join("\n")
         };

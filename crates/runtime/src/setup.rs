@@ -18,6 +18,10 @@ pub struct Setup {
     pub name: String,
     /// The ports, in the order of their indexes.
     pub ports: Vec<PortSetup>,
+    /// The worker that the function is made for, from 0 on.
+    pub worker: usize,
+    /// How many workers there are, each with a function of its own.
+    pub workers: usize,
     pub(crate) file: File,
     pub(crate) settings_read: Cell<bool>,
 }
@@ -39,7 +43,7 @@ impl Setup {
     pub fn of_file(path: &Path) -> Result<Self, Error> {
         let file = File::read(path)?;
         let name = file.config.name.clone().unwrap_or_default();
-        Ok(Self { name, ports: Vec::new(), file, settings_read: false.into() })
+        Ok(Self { name, ports: Vec::new(), worker: 0, workers: 1, file, settings_read: false.into() })
     }
 
     /// The function's own part of the configuration file, without the runtime's keys.

@@ -33,3 +33,4 @@ mod traces;
 mod watch;
 mod wires;
 mod with_cargo;
+mod workers;

@@ -116,6 +116,11 @@ impl Description {
         Ok(graph)
     }
 
+    /// The names of its nodes and of their functions.
+    pub fn functions(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.nodes.iter().map(|node| (node.name.as_str(), node.function.as_str()))
+    }
+
     /// The graph's picture in Graphviz's language.
     pub fn to_dot(&self) -> String {
         self.drawn().to_dot(|node| self.function(node))

@@ -57,6 +57,8 @@ pub struct Function {
     pub name: &'static str,
     /// What it does, in one line.
     pub about: &'static str,
+    /// Why several workers cannot run it, each with a function of its own and a share of the flows; `None` if they can.
+    pub one_worker: Option<&'static str>,
     build: fn(&Setup<'_>) -> Result<Box<dyn Nf>, Error>,
 }
 
@@ -65,33 +67,55 @@ pub static FUNCTIONS: [Function; 10] = [
     Function {
         name: "router",
         about: "routes IPv6 and IPv4; each route uses its first live next hop",
+        one_worker: Some("it learns its neighbours from answers that come to one of them"),
         build: make::router,
     },
     Function {
         name: "nat",
         about: "hides IPv4 hosts on the first port behind one address",
+        one_worker: Some(
+            "an answer comes to the worker of its own addresses, which has not made the binding",
+        ),
         build: make::nat,
     },
-    Function { name: "shaper", about: "joins two ports at a rate, with a queue", build: make::shaper },
+    Function {
+        name: "shaper",
+        about: "joins two ports at a rate, with a queue",
+        one_worker: Some("each would have the whole rate"),
+        build: make::shaper,
+    },
     Function {
         name: "macswap",
         about: "sends every frame back, MAC addresses swapped",
+        one_worker: None,
         build: make::macswap,
     },
-    Function { name: "forward", about: "joins ports in pairs, unchanged", build: make::forward },
+    Function {
+        name: "forward",
+        about: "joins ports in pairs, unchanged",
+        one_worker: None,
+        build: make::forward,
+    },
     Function {
         name: "classify",
         about: "an output for each filter, and one for the rest",
+        one_worker: None,
         build: make::classify,
     },
     Function {
         name: "split",
         about: "shares packets out over outputs, by flow or by turn",
+        one_worker: None,
         build: make::split,
     },
-    Function { name: "tee", about: "a copy to each output", build: make::tee },
-    Function { name: "counter", about: "passes on, and counts packets and bytes", build: make::counter },
-    Function { name: "sink", about: "drops, for a reason of its own", build: make::sink },
+    Function { name: "tee", about: "a copy to each output", one_worker: None, build: make::tee },
+    Function {
+        name: "counter",
+        about: "passes on, and counts packets and bytes",
+        one_worker: None,
+        build: make::counter,
+    },
+    Function { name: "sink", about: "drops, for a reason of its own", one_worker: None, build: make::sink },
 ];
 
 /// Makes the function with this name.

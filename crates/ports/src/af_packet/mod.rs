@@ -14,7 +14,7 @@ use rackless_packet::checksum;
 use rackless_packet::ethernet::EtherType;
 
 use self::ring::{Frame, Ring};
-use self::socket::{PacketSocket, Refusal};
+use self::socket::{Fanout, PacketSocket, Refusal};
 pub(crate) use self::socket::{bind, new_socket, set_option};
 use crate::interface::{Interface, Settings};
 use crate::{Error, Options};
@@ -45,9 +45,34 @@ pub(crate) struct AfPacket {
 
 impl AfPacket {
     pub(crate) fn open(name: &str, interface: &str, options: &Options) -> Result<Self, Error> {
+        Self::on(name, Interface::named(interface)?, options, None)
+    }
+
+    /// Opens several ports that share an interface's frames by flows; a flow has the same number at every interface
+    /// that is opened by as many.
+    pub(crate) fn open_queues(name: &str, interface: &str, options: &[Options]) -> Result<Vec<Self>, Error> {
         let interface = Interface::named(interface)?;
+        let mut fanout = Fanout::default();
+        let queues = options.iter().map(|own| Self::on(name, interface.clone(), own, Some(&mut fanout)));
+        let queues = queues.collect::<Result<Vec<_>, _>>()?;
+        for queue in &queues {
+            queue.socket.begin().map_err(|source| Error::Interface {
+                action: "begin to receive",
+                interface: interface.name.clone(),
+                source,
+            })?;
+        }
+        Ok(queues)
+    }
+
+    fn on(
+        name: &str,
+        interface: Interface,
+        options: &Options,
+        fanout: Option<&mut Fanout>,
+    ) -> Result<Self, Error> {
         let device = format!("af_packet:{}", interface.name);
-        let (socket, ring) = PacketSocket::open(&interface, options.ring_frames)?;
+        let (socket, ring) = PacketSocket::open(&interface, options.ring_frames, fanout)?;
         let settings = Settings::new(interface.clone(), ring.capacity()).map_err(|source| {
             Error::Interface { action: "take in all addresses", interface: interface.name.clone(), source }
         })?;

@@ -22,6 +22,38 @@ pub(super) struct PacketSocket {
     batch: Box<Batch>,
 }
 
+/// A group of sockets that share an interface's frames.
+#[derive(Default)]
+pub(super) struct Fanout {
+    /// As the kernel knows it; chosen by the kernel for the first socket.
+    id: Option<u16>,
+}
+
+impl Fanout {
+    /// Adds a bound socket; the n-th gets the flows of number n, which are the same at every interface.
+    fn join(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        // The mode is the kernel's symmetric hash of addresses and ports; for fragments, of addresses alone.
+        const HASH: c_int = 0;
+        const UNIQUE_ID: c_int = 0x2000;
+        match self.id {
+            Some(id) => set_option(socket, libc::PACKET_FANOUT, &(c_int::from(id) | HASH << 16)),
+            None => {
+                set_option(socket, libc::PACKET_FANOUT, &((HASH | UNIQUE_ID) << 16))?;
+                let chosen: c_int = get_option(socket, libc::SOL_PACKET, libc::PACKET_FANOUT)?;
+                self.id = Some((chosen & 0xffff) as u16);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Has a socket drop all that comes, by a filter of one instruction: return 0.
+fn refuse_all(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let mut program = libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 };
+    let filter = libc::sock_fprog { len: 1, filter: &raw mut program };
+    set(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &filter)
+}
+
 /// What `sendmmsg` is given; the headers point at the vectors, one each.
 struct Batch {
     headers: [mmsghdr; BATCH],
@@ -44,7 +76,14 @@ pub(super) enum Refusal {
 
 impl PacketSocket {
     /// Opens a socket with its receive ring.
-    pub(super) fn open(interface: &Interface, slots: usize) -> Result<(Self, Ring), Error> {
+    ///
+    /// With `fanout`, it shares the interface's frames with the other sockets of the group that it gives: each flow, both
+    /// of its directions, comes to one of them. It takes no frame until [`PacketSocket::begin`].
+    pub(super) fn open(
+        interface: &Interface,
+        slots: usize,
+        fanout: Option<&mut Fanout>,
+    ) -> Result<(Self, Ring), Error> {
         let failed = |action| {
             let interface = interface.name.clone();
             move |source| Error::Interface { action, interface, source }
@@ -58,8 +97,19 @@ impl PacketSocket {
         // What an NF sends is not to be queued behind its back; a veth has no queue to begin with.
         set_option(socket, libc::PACKET_QDISC_BYPASS, &1)
             .map_err(failed("bypass the queueing discipline"))?;
+        if fanout.is_some() {
+            refuse_all(socket).map_err(failed("wait for the other queues"))?;
+        }
         bind(socket, interface.index).map_err(failed("bind a packet socket"))?;
+        if let Some(fanout) = fanout {
+            fanout.join(socket).map_err(failed("share frames between queues"))?;
+        }
         Ok((Self { fd, batch: Batch::new() }, ring))
+    }
+
+    /// Lets a socket of a group receive, once all are in it: which one gets a flow depends on how many there are.
+    pub(super) fn begin(&self) -> io::Result<()> {
+        set(self.fd.as_fd(), libc::SOL_SOCKET, libc::SO_DETACH_FILTER, &0)
     }
 
     /// Sends packets from the front, at most [`BATCH`]; gives how many, and why not more of them.
@@ -146,10 +196,14 @@ pub(crate) fn bind(socket: BorrowedFd<'_>, index: i32) -> io::Result<()> {
 
 /// Sets an option of the packet level.
 pub(crate) fn set_option<T>(socket: BorrowedFd<'_>, option: c_int, value: &T) -> io::Result<()> {
+    set(socket, libc::SOL_PACKET, option, value)
+}
+
+fn set<T>(socket: BorrowedFd<'_>, level: c_int, option: c_int, value: &T) -> io::Result<()> {
     // SAFETY: the value is a live plain struct of the length given, which the kernel reads.
     let code = unsafe {
         let value = (value as *const T).cast();
-        libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, option, value, size_of::<T>() as socklen_t)
+        libc::setsockopt(socket.as_raw_fd(), level, option, value, size_of::<T>() as socklen_t)
     };
     if code == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

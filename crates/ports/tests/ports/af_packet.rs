@@ -4,6 +4,8 @@
 use std::net::UdpSocket;
 
 use rackless_nf::Pool;
+use rackless_packet::MacAddr;
+use rackless_packet::build::Build;
 use rackless_packet::checksum::{Verdict, verify};
 use rackless_ports::Options;
 
@@ -208,4 +210,85 @@ fn a_process_without_the_right_is_told_what_was_refused() {
             "cannot open a packet socket on interface lo: Operation not permitted (os error 1)"
         );
     });
+}
+
+/// A datagram of a flow, or a fragment of one, in either direction.
+fn of_flow(flow: u8, back: bool, fragment: bool, v6: bool) -> Vec<u8> {
+    let ends =
+        [(MacAddr([2, 0, 0, 0, 0, 1]), 1, 1000 + u16::from(flow)), (MacAddr([2, 0, 0, 0, 0, 2]), 2, 53)];
+    let [(src_mac, src, src_port), (dst_mac, dst, dst_port)] = if back { [ends[1], ends[0]] } else { ends };
+    let ethernet = Build::ethernet(src_mac, dst_mac);
+    let mut frame = match v6 {
+        true => {
+            let address = |last: u8| format!("fd00::{flow:x}:{last}").parse().unwrap();
+            ethernet.ipv6(address(src), address(dst)).udp(src_port, dst_port).payload(&[flow; 64]).to_vec()
+        }
+        false => {
+            let address = |last: u8| std::net::Ipv4Addr::new(10, 0, flow, last);
+            ethernet.ipv4(address(src), address(dst)).udp(src_port, dst_port).payload(&[flow; 64]).to_vec()
+        }
+    }
+    .unwrap();
+    if fragment && !v6 {
+        frame[20] = 0x20; // more fragments follow
+    }
+    frame
+}
+
+#[test]
+fn queues_share_flows_and_both_directions_of_a_flow_have_one_number() {
+    isolated("af_packet::queues_share_flows_and_both_directions_of_a_flow_have_one_number", || {
+        cable();
+        ip("link add name c type veth peer name d");
+        for interface in ["c", "d"] {
+            ip(&format!("link set dev {interface} up"));
+        }
+        let options = Options::default();
+        let all: Vec<Options> = (0..3).map(|_| options.clone()).collect();
+        let queues = |device: &str| {
+            let queues = rackless_ports::open_queues("x", &device.parse().unwrap(), &all).unwrap();
+            queues.expect("packet sockets have queues")
+        };
+        let (mut here, mut there) = (queues("af_packet:b"), queues("af_packet:d"));
+        let (mut a, mut c) = (open("af_packet:a", &options), open("af_packet:c", &options));
+        let mut used = std::collections::BTreeSet::new();
+        for flow in 0..32 {
+            for (v6, fragment) in [(false, false), (false, true), (true, false)] {
+                let (query, answer) = (of_flow(flow, false, fragment, v6), of_flow(flow, true, fragment, v6));
+                send(&mut *a, packets(&options, std::slice::from_ref(&query)));
+                send(&mut *c, packets(&options, std::slice::from_ref(&answer)));
+                let (came, back) = (arrives(&mut here, &query), arrives(&mut there, &answer));
+                assert_eq!(came, back, "flow {flow}, fragment {fragment}, v6 {v6}");
+                used.insert(came);
+                if fragment {
+                    // A later one has no ports, and comes where the first came.
+                    let mut later = query.clone();
+                    later[20..22].copy_from_slice(&[0, 8]);
+                    later[34..38].fill(0);
+                    send(&mut *a, packets(&options, std::slice::from_ref(&later)));
+                    assert_eq!(arrives(&mut here, &later), came, "the later fragment of flow {flow}");
+                }
+            }
+        }
+        assert_eq!(used.len(), 3, "every queue has its share");
+        let received: u64 = here.iter().map(|queue| queue.stats().rx_packets).sum();
+        assert_eq!(received, 32 * 4, "each frame came once");
+    });
+}
+
+/// The number of the queue by which a frame arrives.
+fn arrives(queues: &mut [Box<dyn rackless_nf::Port>], frame: &[u8]) -> usize {
+    let mut found = None;
+    within_five_seconds("the frame arrives", || {
+        for (number, queue) in queues.iter_mut().enumerate() {
+            let mut packets = Vec::new();
+            queue.rx_burst(&mut packets, 32);
+            if let Some(packet) = packets.first() {
+                assert_eq!((packets.len(), packet.data()), (1, frame));
+                found = Some(number);
+            }
+        }
+        found.is_some()
+    });
+    found.unwrap()
 }

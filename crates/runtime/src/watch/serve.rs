@@ -60,9 +60,15 @@ pub(crate) fn trace(request: &TraceRequest, caller: &mut Caller, stream: UnixStr
         Ok(filter) => filter,
         Err(error) => return refuse(stream, error),
     };
-    let count = request.count;
-    stream_of(caller, stream, move |graph, queue| {
-        Ok((graph.trace(&filter, count, move |trace| queue.put(Seen::Trace(trace))), Vec::new()))
+    let (count, workers) = (request.count, caller.workers() as u64);
+    stream_of(caller, stream, Some(count), move |worker, graph, queue| {
+        // Numbers of several workers shall not meet.
+        let number = move |own: u64| (own - 1) * workers + worker as u64 + 1;
+        let put = move |trace: PacketTrace| {
+            let (number, copy_of) = (number(trace.number), trace.copy_of.map(number));
+            queue.put(Seen::Trace(PacketTrace { number, copy_of, ..trace }));
+        };
+        Ok((graph.trace(&filter, count, put), Vec::new()))
     })
 }
 
@@ -72,7 +78,7 @@ pub(crate) fn capture(request: CaptureRequest, caller: &mut Caller, stream: Unix
         Ok(filter) => filter,
         Err(error) => return refuse(stream, error),
     };
-    stream_of(caller, stream, move |graph, queue| {
+    stream_of(caller, stream, None, move |_, graph, queue| {
         let put = move |frame| queue.put(Seen::Frame(frame));
         let begun = graph.capture(request.node.as_deref(), request.edges(), &filter, put);
         let (id, edges) = begun.map_err(|error| error.to_string())?;
@@ -85,44 +91,63 @@ fn filter(text: &str) -> Result<Filter, String> {
     text.parse().map_err(|error: rackless_packet::filter::ParseFilterError| error.to_string())
 }
 
-/// Begins to watch, and passes on what is seen.
+/// Begins to watch the graphs of all workers, and passes on what is seen; at most `count` traces of several workers.
 fn stream_of(
     caller: &mut Caller,
     mut stream: UnixStream,
-    begin: impl FnOnce(&mut Graph, Queue) -> Result<(WatchId, Vec<Edge>), String> + Send + 'static,
+    count: Option<u64>,
+    begin: impl Fn(usize, &mut Graph, Queue) -> Result<(WatchId, Vec<Edge>), String> + Clone + Send + 'static,
 ) -> io::Result<()> {
     let (seen, receiver) = sync_channel(QUEUE);
     let missed = Arc::<AtomicU64>::default();
     let queue = Queue { seen, missed: Arc::clone(&missed) };
-    let (id, edges) = match caller.on_graph(move |graph| begin(graph, queue)) {
+    let begun = caller.on_graphs(move |worker, graph| begin(worker, graph, queue.clone()));
+    let begun = match begun.map(|begun| begun.into_iter().collect::<Result<Vec<_>, _>>()) {
         Some(Ok(begun)) => begun,
+        // All graphs are the same: what one refuses, all refuse.
         Some(Err(error)) => return refuse(stream, error),
         None => return refuse(stream, "the worker does not answer".to_owned()),
     };
-    put(&mut stream, &Line::Watching { edges })?;
-    end_with_client(caller, &stream, id)?;
-    let passed = pass_on(&mut stream, &receiver, caller.start());
-    if passed.is_err() {
-        caller.on_graph(move |graph| graph.unwatch(id));
-        return passed;
+    let (ids, edges): (Vec<WatchId>, Vec<Vec<Edge>>) = begun.into_iter().unzip();
+    // They have the same edges, too.
+    put(&mut stream, &Line::Watching { edges: edges.into_iter().next().unwrap_or_default() })?;
+    end_with_client(caller, &stream, ids.clone())?;
+    let count = count.filter(|_| caller.workers() > 1);
+    let passed = pass_on(&mut stream, &receiver, caller.start(), count);
+    if passed.is_err() || count.is_some() {
+        unwatch(caller, ids);
     }
+    passed?;
     put(&mut stream, &Line::End { missed: missed.load(Ordering::Relaxed) })?;
     stream.shutdown(Shutdown::Both) // wakes the thread that watches for the client's end
 }
 
 /// Ends the watching when the client closes its side, in a thread of its own: the worker then lets go of the queue.
-fn end_with_client(caller: &Caller, stream: &UnixStream, id: WatchId) -> io::Result<()> {
+fn end_with_client(caller: &Caller, stream: &UnixStream, ids: Vec<WatchId>) -> io::Result<()> {
     let (mut caller, stream) = (caller.try_clone()?, stream.try_clone()?);
     let watch = move || {
         let mut reader = BufReader::new(stream);
         while matches!(reader.read(&mut [0; 64]), Ok(1..)) {}
-        caller.on_graph(move |graph| graph.unwatch(id));
+        unwatch(&mut caller, ids);
     };
     std::thread::Builder::new().name("control".into()).spawn(watch).map(drop)
 }
 
-fn pass_on(stream: &mut UnixStream, seen: &Receiver<Seen>, start: Start) -> io::Result<()> {
+/// Ends the watching of all workers.
+fn unwatch(caller: &mut Caller, ids: Vec<WatchId>) {
+    caller.on_graphs(move |worker, graph| ids.get(worker).map(|id| graph.unwatch(*id)));
+}
+
+/// Passes on what is seen until nobody watches any more, or `count` packets have been told of.
+fn pass_on(
+    stream: &mut UnixStream,
+    seen: &Receiver<Seen>,
+    start: Start,
+    count: Option<u64>,
+) -> io::Result<()> {
+    let mut left = count;
     for seen in seen {
+        let is_packet = matches!(&seen, Seen::Trace(trace) if trace.copy_of.is_none());
         let line = match seen {
             Seen::Trace(trace) => Line::Trace(Trace::of(&trace, start.unix_ns)),
             Seen::Frame(frame) => Line::Frame(Frame {
@@ -133,6 +158,10 @@ fn pass_on(stream: &mut UnixStream, seen: &Receiver<Seen>, start: Start) -> io::
             }),
         };
         put(stream, &line)?;
+        left = left.map(|left| left - u64::from(is_packet));
+        if left == Some(0) {
+            break;
+        }
     }
     Ok(())
 }

@@ -49,8 +49,8 @@ Examples:
 
 With --json: {lab, name, uptime_s, buffers_in_use, nodes: [{name, received, generated, sent, dropped, held, batches,
 sampled_packets, sampled_ps, drops: [{reason, count}], counters: [{name, count}]}], ports: [{name, device, mac, mtu,
-received, sent, …}], wiring}; for each node received + generated = sent + dropped + held, and sampled_ps / sampled_packets
-is what a packet takes. runtime --json: [{name, received, …, packets_per_batch, ns_per_packet}]; errors --json: [{place,
+received, sent, …}], wiring, workers: [{worker, core, waiting, nodes, ports, …}] if there are several}; for each node
+received + generated = sent + dropped + held, and sampled_ps / sampled_packets is what a packet takes. runtime --json: [{name, received, …, packets_per_batch, ns_per_packet}]; errors --json: [{place,
 reason, count}]; graph --json: {nodes, wires: [{from, to}]}; ports --json: [{name, …}]."
     )]
     Show(show::Show),
