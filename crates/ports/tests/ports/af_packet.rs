@@ -279,7 +279,7 @@ fn queues_share_flows_and_both_directions_of_a_flow_have_one_number() {
 /// The number of the queue by which a frame arrives.
 fn arrives(queues: &mut [Box<dyn rackless_nf::Port>], frame: &[u8]) -> usize {
     let mut found = None;
-    within_five_seconds("the frame arrives", || {
+    in_time("the frame arrives", || {
         for (number, queue) in queues.iter_mut().enumerate() {
             let mut packets = Vec::new();
             queue.rx_burst(&mut packets, 32);
