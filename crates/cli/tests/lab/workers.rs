@@ -228,6 +228,25 @@ fn dpdk_packets_pass_between_workers() {
 }
 
 #[test]
+fn processes_with_dpdk_on_one_machine_do_not_meet() {
+    let homes = [Home::new(), Home::new(), Home::new()];
+    // The same device by name, in memory and files of each process alone.
+    let start = |home| Running::start(home, "nf = \"macswap\"\n", "a=dpdk:net_null0");
+    let all: Vec<Running> = homes.iter().map(start).collect();
+    for running in &all {
+        running.until(|report| report.ports[0].received > 1000);
+    }
+    let mut all = all.into_iter();
+    let first = all.next().expect("a process");
+    assert!(first.stop().contains("node macswap"));
+    for running in all {
+        let before = running.ask(Request::Get(Subject::Counters)).expect("an answer").ports[0].received;
+        running.until(|report| report.ports[0].received > before);
+        running.stop();
+    }
+}
+
+#[test]
 fn what_several_workers_cannot_do_is_refused() {
     let home = Home::new();
     let refused = |config: &str| {
