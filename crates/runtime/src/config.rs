@@ -34,6 +34,7 @@
 //! ports come from the command line or the lab.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -129,8 +130,8 @@ pub enum OnPanic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PoolConfig {
-    /// How many.
-    pub count: usize,
+    /// How many; without any, nothing could be received.
+    pub count: NonZero<usize>,
     /// Bytes of frame that fit in one.
     pub room: usize,
 }
@@ -194,7 +195,8 @@ impl Config {
 impl Default for PoolConfig {
     fn default() -> Self {
         // Twice the receive ring of a port, so that a full ring and its packets in flight both have buffers.
-        Self { count: 8192, room: rackless_nf::Pool::ROOM }
+        let count = const { NonZero::new(8192).expect("it is not zero") };
+        Self { count, room: rackless_nf::Pool::ROOM }
     }
 }
 

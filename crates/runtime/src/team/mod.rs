@@ -48,7 +48,8 @@ pub(crate) fn open(
     cores: &[Option<usize>],
     wakers: Vec<UnixStream>,
 ) -> Result<Vec<Post>, Error> {
-    let pools: Vec<Pool> = cores.iter().map(|_| Pool::new(config.pool.count, config.pool.room)).collect();
+    let pools: Vec<Pool> =
+        cores.iter().map(|_| Pool::new(config.pool.count.get(), config.pool.room)).collect();
     let options = options(config, &pools);
     let specs = devices.iter().map(|port| port.device.parse().map_err(failed(port)));
     let specs: Vec<DeviceSpec> = specs.collect::<Result<_, _>>()?;
@@ -105,7 +106,7 @@ fn of_worker(device: Box<dyn Port>, stop: &Arc<Stop>) -> Box<dyn Port> {
 fn options(config: &Config, pools: &[Pool]) -> Vec<Options> {
     let mut eal = EalConfig::from_env();
     eal.extra.extend(config.dpdk.eal.iter().cloned());
-    let buffers = u32::try_from(config.pool.count).unwrap_or(u32::MAX);
+    let buffers = u32::try_from(config.pool.count.get()).unwrap_or(u32::MAX);
     let dpdk = Dpdk::new(eal, buffers);
     let (xdp, ring_frames) = (Xdp::default(), Options::RING_FRAMES);
     let of = |pool: &Pool| Options { pool: pool.clone(), dpdk: dpdk.clone(), xdp: xdp.clone(), ring_frames };
