@@ -108,6 +108,7 @@ mod rundir;
 mod schedule;
 mod service;
 mod shared;
+mod shell;
 mod sockets;
 mod switch;
 mod sys;

@@ -22,7 +22,7 @@ use crate::init::Ended;
 use crate::log::Log;
 use crate::service::Answer;
 use crate::shared::{Invocation, Message, ProgramName, Shared, lock};
-use crate::sockets;
+use crate::{shell, sockets};
 
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(10);
@@ -260,7 +260,11 @@ pub(crate) fn names(topology: &Topology, id: ProgramId) -> ProgramName {
 }
 
 fn arguments(command: &Command) -> Vec<String> {
-    command.argv().into_iter().map(str::to_owned).collect()
+    let mut arguments: Vec<String> = command.argv().into_iter().map(str::to_owned).collect();
+    if let (Command::Shell(line), Some(last)) = (command, arguments.last_mut()) {
+        *last = shell::becoming(line);
+    }
+    arguments
 }
 
 /// Whether a socket listens on the address in the network of the node, or of its process if it has none.

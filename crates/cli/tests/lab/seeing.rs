@@ -102,6 +102,46 @@ fn events_are_kept_and_followed_to_the_end() {
 }
 
 #[test]
+fn what_a_function_forwards_is_no_drop_of_its_kernel() {
+    let home = Home::ordinary_user();
+    home.lab("middle.toml", "nf = \"forward\"\n");
+    let lab = LAB.replace("/24\"]", "/24\", \"fd00::X/64\"]");
+    let lab = lab.replacen('X', "1", 1).replacen('X', "2", 1);
+    home.ok(&["up", "-d", &home.lab("seen.toml", &lab)]);
+    assert!(home.pings("h1", "fd00::2") && home.pings("h1", "10.0.0.2"));
+    let drops = json(&home, &["drops", "--json"]);
+    let drops: Vec<_> =
+        drops.as_array().expect("a list").iter().filter(|drop| drop["kind"] == "kernel").collect();
+    assert!(drops.is_empty(), "{drops:?}");
+    home.ok(&["down"]);
+}
+
+#[test]
+fn a_function_that_is_killed_by_its_number_starts_again() {
+    let home = Home::ordinary_user();
+    up(&home);
+    let pid = || json(&home, &["inspect", "--json"])["nodes"][2]["programs"][0]["pid"].as_u64();
+    let first = pid().expect("it runs");
+    let comm = std::fs::read_to_string(format!("/proc/{first}/comm")).expect("its name");
+    assert_eq!(comm, "rackless\n", "the number is the function's and not a shell's");
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-KILL", &first.to_string()])
+            .status()
+            .expect("kill")
+            .success()
+    );
+    home.ok(&["restart", "middle"]);
+    assert!(pid().is_some_and(|second| second != first));
+    // The socket that the first one left is there at once.
+    until("the second one answers", || match home.run(&["nf", "show", "middle"]) {
+        output if output.status.success() => Ok(()),
+        output => Err(text(&output.stderr)),
+    });
+    home.ok(&["down"]);
+}
+
+#[test]
 fn drops_are_told_with_place_and_reason() {
     let home = Home::new();
     up(&home);

@@ -170,7 +170,8 @@ fn node(
     namespace: &Namespace,
     processes: &process::ByNamespace,
 ) -> Result<NodeObservation, Error> {
-    let (interfaces, stack) = namespace.within(|| Ok((dump::interfaces()?, stack::drops())))?;
+    let muted = topology[id].kind == Kind::Nf;
+    let (interfaces, stack) = namespace.within(|| Ok((dump::interfaces()?, stack::drops(muted))))?;
     let descriptor = namespace.try_clone()?;
     Ok(NodeObservation {
         name: topology[id].name.clone(),

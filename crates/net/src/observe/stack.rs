@@ -49,11 +49,16 @@ const INCLUDED: [(&str, &str); 4] = [
     ("Ip6FragFails", "Ip6InTooBigErrors"),
 ];
 
+/// What a kernel counts that is muted, since its interfaces belong to a program: its own copy of each IPv6 packet that
+/// the program got, whatever that did with it.
+const COPIES: &str = "Ip6InDiscards";
+
 /// Reads the counters in the calling thread's namespace: each packet once, and only what is not zero.
-pub(super) fn drops() -> BTreeMap<String, u64> {
+pub(super) fn drops(muted: bool) -> BTreeMap<String, u64> {
     let read = |name: &str| fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default();
     let all = pairs(&read("snmp")).into_iter().chain(pairs(&read("netstat"))).chain(lines(&read("snmp6")));
-    once(all.filter(|(name, _)| DROPS.contains(&name.as_str())).collect())
+    let counts = |name: &str| DROPS.contains(&name) && !(muted && name == COPIES);
+    once(all.filter(|(name, _)| counts(name)).collect())
 }
 
 /// Takes out of the counters what others have counted, too.
