@@ -1,6 +1,6 @@
 //! What happened between two looks at a lab.
 
-use rackless_net::{Direction, LinkObservation, LinkState, NodeObservation, Observation};
+use rackless_net::{Carrier, Direction, LinkObservation, LinkState, NodeObservation, Observation};
 use serde::Serialize;
 
 /// A lab between two looks.
@@ -17,6 +17,7 @@ pub(crate) struct Rates {
 pub(crate) struct LinkRates {
     pub(crate) ends: [String; 2],
     pub(crate) state: LinkState,
+    pub(crate) carrier: Carrier,
     /// From the first end to the second, and back.
     pub(crate) directions: [DirectionRates; 2],
 }
@@ -58,7 +59,8 @@ impl LinkRates {
     fn between(before: &LinkObservation, now: &LinkObservation, time_s: f64) -> Self {
         let direction =
             |side: usize| DirectionRates::between(&before.directions[side], &now.directions[side], time_s);
-        Self { ends: now.ends.clone(), state: now.state, directions: [direction(0), direction(1)] }
+        let (ends, directions) = (now.ends.clone(), [direction(0), direction(1)]);
+        Self { ends, state: now.state, carrier: now.carrier, directions }
     }
 }
 
@@ -113,6 +115,7 @@ mod tests {
                 ends: ["a:eth0".into(), "b:eth0".into()],
                 state: LinkState::Up,
                 mtu: 1500,
+                carrier: Carrier::Redirect,
                 directions: [direction, Direction::default()],
             }],
         }

@@ -1,6 +1,6 @@
 //! Rates as tables.
 
-use rackless_net::LinkState;
+use rackless_net::{Carrier, LinkState};
 
 use super::Rates;
 use super::rates::DirectionRates;
@@ -17,6 +17,11 @@ pub(crate) fn table(rates: &Rates) -> String {
             LinkState::Down => " (down)",
             LinkState::Silent => " (silent)",
         };
+        if link.carrier == Carrier::Memif {
+            let unseen = ["memory", "-", "-"].map(str::to_owned);
+            return [vec![a.clone(), format!("→ {b}")], vec![String::new(), format!("← {b}")]]
+                .map(|names| names.into_iter().chain(unseen.clone()).collect());
+        }
         [row(a, &format!("→ {b}{state}"), there), row("", &format!("← {b}"), back)]
     });
     let links: Vec<_> = std::iter::once(title).chain(links).collect();
@@ -58,6 +63,28 @@ fn scaled(mut number: f64, step: f64, units: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::rates::LinkRates;
+
+    #[test]
+    fn what_passes_in_memory_is_not_said_to_be_nothing() {
+        let link = |carrier| LinkRates {
+            ends: ["a:x".to_owned(), "b:x".to_owned()],
+            state: LinkState::Up,
+            carrier,
+            directions: Default::default(),
+        };
+        let rates = Rates {
+            time_s: 1.0,
+            links: vec![link(Carrier::Redirect), link(Carrier::Memif)],
+            nodes: Vec::new(),
+        };
+        let shown = table(&rates);
+        let lines: Vec<&str> = shown.lines().collect();
+        assert!(lines[1].contains("0 bit/s"), "{shown}");
+        assert!(lines[3].starts_with("a:x") && lines[3].contains("→ b:x"), "{shown}");
+        assert!(lines[3].contains("memory") && !lines[3].contains("bit/s"), "{shown}");
+        assert!(lines[4].contains("← b:x") && !lines[4].contains('0'), "{shown}");
+    }
 
     #[test]
     fn numbers_are_shown_in_units_that_fit() {

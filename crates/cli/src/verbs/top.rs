@@ -26,7 +26,7 @@ Examples:
   rackless top --once
   rackless top --json --every '200 ms' demo
 
-With --json: one line each time, {time_s, links: [{ends, state, directions: [{packets_per_s, bits_per_s,
+With --json: one line each time, {time_s, links: [{ends, state, carrier, directions: [{packets_per_s, bits_per_s,
 drops_per_s}]}], nodes: [{name, processes, cpu_percent, memory}]}; the first direction is from the first end.")]
 pub(crate) struct Args {
     #[command(flatten)]

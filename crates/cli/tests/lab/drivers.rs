@@ -115,6 +115,9 @@ fn what_only_a_cable_can_do_is_refused_of_shared_memory() {
     home.ok(&["up", "-d", &lab]);
     assert!(home.ok(&["link", "show", "one:memory"]).contains("memif"));
     assert!(home.ok(&["inspect"]).contains("in memory"));
+    let top = home.ok(&["top", "--once"]);
+    let line = top.lines().find(|line| line.starts_with("one:memory")).expect("the link");
+    assert!(line.contains("memory  ") && !line.contains("bit/s"), "{top}");
     assert!(home.ok(&["graph", &lab, "--format", "dot"]).contains("memif"));
     let shared = "is memory that two programs share";
     for args in [

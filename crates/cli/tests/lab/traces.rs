@@ -102,6 +102,18 @@ fn the_path_of_packets_is_traced() {
     home.ok(&["down"]);
 }
 
+#[test]
+fn who_watches_a_function_that_ends_is_told() {
+    let home = lab();
+    let trace = begin(&home, &["nf", "trace", "fw", "--filter", "tcp port 1"], "waiting for ");
+    let capture = begin(&home, &["nf", "capture", "fw", "--filter", "tcp port 1"], "capturing at ");
+    home.ok(&["restart", "fw"]);
+    for mut watching in [trace, capture] {
+        assert_eq!(watching.wait().expect("its end").code(), Some(1));
+    }
+    home.ok(&["down"]);
+}
+
 fn records(path: &std::path::Path) -> (Vec<String>, Vec<Record>) {
     let file = File::open(path).expect("the file");
     let mut reader = pcapng::Reader::new(BufReader::new(file)).expect("a capture");

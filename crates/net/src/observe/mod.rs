@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::LinkStatus;
 use crate::error::Error;
-use crate::fabric::{Fabric, LinkCounters};
+use crate::fabric::{Carrier, Fabric, LinkCounters};
 use crate::namespace::Namespace;
 use crate::shared::{Shared, lock};
 
@@ -108,6 +108,8 @@ pub struct LinkObservation {
     pub state: LinkState,
     /// The largest packet that it carries in bytes.
     pub mtu: u32,
+    /// What carries its frames; what passes in memory no kernel counts.
+    pub carrier: Carrier,
     /// What passed from the first end to the second, and from the second to the first.
     pub directions: [Direction; 2],
 }
@@ -137,13 +139,13 @@ pub(crate) fn observe(shared: &Shared, fabric: &mut Fabric) -> Result<Observatio
     });
     let nodes = nodes.collect::<Result<_, _>>()?;
     let links = topology.links.iter().zip(status).enumerate();
-    let links = links.map(|(place, (link, LinkStatus { ends, state, counters, .. }))| {
+    let links = links.map(|(place, (link, LinkStatus { ends, state, carrier, counters, .. }))| {
         let indices = [fabric.port(place, 0), fabric.port(place, 1)];
         let mut directions = directions(topology, link, indices, &ports, counters.as_ref());
         for (direction, tap) in directions.iter_mut().zip(fabric.taps(place).into_iter().flatten()) {
             direction.add_refused(ports.iter().find(|port| port.index == tap));
         }
-        LinkObservation { ends, state, mtu: link.mtu, directions }
+        LinkObservation { ends, state, mtu: link.mtu, carrier, directions }
     });
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let unix_ns = u64::try_from(unix.as_nanos()).unwrap_or(u64::MAX);

@@ -10,7 +10,7 @@ use rackless_packet::checksum::{Verdict, verify};
 use rackless_ports::Options;
 
 use crate::isolated::{ip, isolated, isolated_unprivileged};
-use crate::{cable, frame, open, packets, readable, receive, refusal, send, within_five_seconds};
+use crate::{cable, frame, in_time, open, packets, readable, receive, refusal, send};
 
 fn both_ways() {
     cable();
@@ -90,7 +90,7 @@ fn frames_that_find_the_ring_full_are_counted() {
         let frames: Vec<Vec<u8>> = (0..1000).map(frame).collect();
         send(&mut *a, packets(&options, &frames));
         let mut packets = Vec::new();
-        within_five_seconds("every frame is received or counted as missed", || {
+        in_time("every frame is received or counted as missed", || {
             b.rx_burst(&mut packets, 32);
             packets.len() as u64 + b.stats().rx_missed == 1000
         });
@@ -109,7 +109,7 @@ fn an_empty_pool_leaves_frames_in_the_ring() {
         let frames: Vec<Vec<u8>> = (0..20).map(frame).collect();
         send(&mut *a, packets(&options, &frames));
         let mut held = Vec::new();
-        within_five_seconds("the pool is empty", || {
+        in_time("the pool is empty", || {
             b.rx_burst(&mut held, 32);
             held.len() == 8
         });
@@ -175,14 +175,14 @@ fn an_interface_that_goes_down_and_up_works_on_and_lets_its_worker_sleep() {
         ip("link set dev b down");
         assert!(readable(&*b), "the kernel tells of the link");
         send(&mut *b, packets(&options, &[frame(1)]));
-        within_five_seconds("the error is read", || {
+        in_time("the error is read", || {
             b.rx_burst(&mut Vec::new(), 32);
             !readable(&*b)
         });
         assert_eq!(b.stats().tx_errors, 1);
         ip("link set dev b up");
         send(&mut *a, packets(&options, &[frame(2)]));
-        within_five_seconds("the descriptor tells of the frame", || readable(&*b));
+        in_time("the descriptor tells of the frame", || readable(&*b));
         assert_eq!(receive(&mut *b, 1), [frame(2)]);
         assert!(!readable(&*b));
     });
@@ -279,7 +279,7 @@ fn queues_share_flows_and_both_directions_of_a_flow_have_one_number() {
 /// The number of the queue by which a frame arrives.
 fn arrives(queues: &mut [Box<dyn rackless_nf::Port>], frame: &[u8]) -> usize {
     let mut found = None;
-    within_five_seconds("the frame arrives", || {
+    in_time("the frame arrives", || {
         for (number, queue) in queues.iter_mut().enumerate() {
             let mut packets = Vec::new();
             queue.rx_burst(&mut packets, 32);

@@ -7,7 +7,7 @@ use rackless_nf::{Allocator as _, Pool, Port};
 use rackless_ports::Options;
 
 use crate::isolated::{ip, isolated, isolated_unprivileged};
-use crate::{cable, frame, open, packets, readable, receive, refusal, send, within_five_seconds};
+use crate::{cable, frame, in_time, open, packets, readable, receive, refusal, send};
 
 /// What `ip` says of an interface.
 fn shown(interface: &str) -> String {
@@ -83,7 +83,7 @@ fn privileged_a_macswap_over_af_xdp_answers_every_frame() {
             let frames: Vec<Vec<u8>> = (0..32).map(|number| frame(round * 32 + number)).collect();
             send(&mut *host, packets(&options, &frames));
             let mut answered = 0;
-            within_five_seconds("the function sees the frames", || {
+            in_time("the function sees the frames", || {
                 let mut burst = Vec::new();
                 answered += nf.rx_burst(&mut burst, 32);
                 for packet in &mut burst {
@@ -108,7 +108,7 @@ fn privileged_a_worker_sleeps_until_a_frame_comes() {
         let (mut a, mut b) = (open("af_packet:a", &options), open("af_xdp:b", &options));
         assert!(!readable(&*b));
         send(&mut *a, packets(&options, &[frame(1)]));
-        within_five_seconds("the descriptor tells of the frame", || readable(&*b));
+        in_time("the descriptor tells of the frame", || readable(&*b));
         assert_eq!(receive(&mut *b, 1), [frame(1)]);
         assert!(!readable(&*b));
     });
@@ -172,7 +172,7 @@ fn privileged_a_queue_and_an_interface_have_one_owner() {
         assert_eq!(refusal("af_xdp:b", &options), "queue 0 of interface b belongs to another AF_XDP socket");
         assert!(shown("b").contains(" xdp "));
         drop(first);
-        within_five_seconds("the program is gone", || !shown("b").contains("xdp"));
+        in_time("the program is gone", || !shown("b").contains("xdp"));
         open("af_xdp:b", &others);
     });
 }
@@ -191,13 +191,13 @@ fn privileged_a_killed_process_leaves_no_program_and_no_promiscuous_interface() 
         cable();
         let mut victim = Command::new(std::env::current_exe().unwrap());
         let mut victim = victim.args(["--exact", name]).env(ROLE, "").spawn().unwrap();
-        within_five_seconds("the process has its port", || {
+        in_time("the process has its port", || {
             let shown = shown("b");
             shown.contains(" xdp ") && shown.contains("promiscuity 1")
         });
         victim.kill().unwrap();
         victim.wait().unwrap();
-        within_five_seconds("nothing is left", || {
+        in_time("nothing is left", || {
             let shown = shown("b");
             !shown.contains("xdp") && shown.contains("promiscuity 0")
         });
@@ -212,7 +212,7 @@ fn privileged_missed_frames_are_counted_by_reason() {
         let (mut a, mut b) = (open("af_packet:a", &options), open("af_xdp:b", &options));
         let frames: Vec<Vec<u8>> = (0..1000).map(frame).collect();
         send(&mut *a, packets(&options, &frames));
-        within_five_seconds("the missed frames are counted", || b.stats().rx_missed == 744);
+        in_time("the missed frames are counted", || b.stats().rx_missed == 744);
         let count = |name: &str| b.xstats().into_iter().find(|(has, _)| has == name).map(|(_, count)| count);
         let full = count("missed: receive ring full").unwrap();
         let empty = count("missed: fill ring empty").unwrap();
@@ -233,7 +233,7 @@ fn privileged_without_buffers_frames_wait_in_the_ring() {
         let frames: Vec<Vec<u8>> = (0..20).map(frame).collect();
         send(&mut *a, packets(&options, &frames));
         let mut packets = Vec::new();
-        within_five_seconds("eight frames come", || {
+        in_time("eight frames come", || {
             b.rx_burst(&mut packets, 32);
             packets.len() == 8
         });
@@ -284,7 +284,7 @@ fn privileged_an_interface_that_goes_down_refuses_and_works_again() {
         assert!(!readable(&*b), "a worker may sleep");
         ip("link set dev b up");
         send(&mut *b, packets(&options, &[frame(3)]));
-        within_five_seconds("the frame arrives", || {
+        in_time("the frame arrives", || {
             let mut burst = Vec::new();
             a.rx_burst(&mut burst, 32);
             burst.iter().any(|packet| packet.data() == frame(3))

@@ -7,7 +7,7 @@ use rackless_packet::MacAddr;
 use rackless_ports::Options;
 
 use crate::isolated::{ip, isolated, isolated_unprivileged};
-use crate::{cable, frame, open, packets, receive, send, within_five_seconds};
+use crate::{cable, frame, in_time, open, packets, receive, send};
 
 const OTHER: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
 
@@ -35,7 +35,7 @@ fn link_and_mtu(device: &str) {
     assert_eq!(port.state().link_up, Some(true));
     for (to, up) in [("down", false), ("up", true)] {
         ip(&format!("link set dev a {to}"));
-        within_five_seconds("the port knows of its link", || port.state().link_up == Some(up));
+        in_time("the port knows of its link", || port.state().link_up == Some(up));
     }
 
     let mut peer = open("af_packet:a", &options);
@@ -43,7 +43,7 @@ fn link_and_mtu(device: &str) {
     assert_eq!(port.info().mtu, 1300);
     assert!(shown("b").contains(" mtu 1300 "), "{}", shown("b"));
     send(&mut *port, packets(&options, &[vec![7; 1314]]));
-    within_five_seconds("a frame of the MTU passes", || {
+    in_time("a frame of the MTU passes", || {
         let mut burst = Vec::new();
         peer.rx_burst(&mut burst, 32);
         burst.iter().any(|packet| packet.len() == 1314)
@@ -68,7 +68,7 @@ fn addresses(device: &str) {
 
     port.change(PortChange::Promiscuous(false)).unwrap();
     assert_eq!(port.state().promiscuous, Some(false));
-    within_five_seconds("the kernel knows", || shown("b").contains("promiscuity 0"));
+    in_time("the kernel knows", || shown("b").contains("promiscuity 0"));
     let group = MacAddr([0x33, 0x33, 0, 0, 0, 5]);
     let all = [OTHER, own, group, MacAddr([0xff; 6])].map(|dst| frame_to(dst, 1));
     send(&mut *peer, packets(&options, &all));

@@ -6,7 +6,7 @@ use rackless_packet::pcap::Writer;
 use rackless_ports::{DeviceSpec, Dpdk, EalConfig, Options};
 
 use crate::isolated::{ip, isolated, isolated_unprivileged};
-use crate::{cable, frame, open, packets, readable, receive, refusal, send, within_five_seconds};
+use crate::{cable, frame, in_time, open, packets, readable, receive, refusal, send};
 
 fn forward_null() {
     let options = Options::default();
@@ -126,7 +126,7 @@ fn what_wakes_a_sleeper_at_net_af_packet_can_be_received_at_once() {
         });
         for number in 0..ROUNDS {
             next.send(number).unwrap();
-            within_five_seconds("the descriptor tells of the frame", || readable(&*b));
+            in_time("the descriptor tells of the frame", || readable(&*b));
             let mut received = Vec::new();
             assert_eq!(b.rx_burst(&mut received, 32), 1, "round {number}");
             assert_eq!(received[0].data(), frame(number));
@@ -176,7 +176,7 @@ fn the_pcap_driver_reads_and_writes_files() {
         let options = Options::default();
         let mut port = open(&device, &options);
         assert_eq!(receive(&mut *port, 50), frames);
-        within_five_seconds("the long frame is counted", || {
+        in_time("the long frame is counted", || {
             assert_eq!(port.rx_burst(&mut Vec::new(), 32), 0);
             port.stats().rx_errors == 1
         });

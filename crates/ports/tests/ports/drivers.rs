@@ -9,7 +9,7 @@ use rackless_packet::MacAddr;
 use rackless_ports::{Dpdk, EalConfig, Options};
 
 use crate::isolated::isolated;
-use crate::{cable, frame, open, packets, receive, send, silence, within_five_seconds};
+use crate::{cable, frame, in_time, open, packets, receive, send, silence};
 
 /// The device that this executable, started again, sends back on what it receives.
 const DEVICE: &str = "RACKLESS_DPDK_ECHO";
@@ -56,10 +56,10 @@ fn between_two_processes(
         }
     }
     let other = Other::echo(test, theirs);
-    within_five_seconds("the other process listens", || Path::new(socket).exists());
+    in_time("the other process listens", || Path::new(socket).exists());
     let options = options(extra);
     let mut port = open(ours, &options);
-    within_five_seconds("the link comes up", || {
+    in_time("the link comes up", || {
         assert_eq!(port.rx_burst(&mut Vec::new(), 32), 0);
         port.state().link_up == Some(true)
     });
@@ -112,7 +112,7 @@ fn net_tap_makes_an_interface_of_the_kernel() {
             assert_eq!(receive(&mut *port, 101), frames);
         }
         drop(port);
-        within_five_seconds("the interface is gone", || !has_interface("dtap0"));
+        in_time("the interface is gone", || !has_interface("dtap0"));
     });
 }
 

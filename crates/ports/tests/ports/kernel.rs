@@ -8,14 +8,14 @@ use rackless_packet::{Layout, MacAddr};
 use rackless_ports::Options;
 
 use crate::isolated::{ip, isolated, isolated_unprivileged};
-use crate::{cable, open, packets, readable, refusal, send, within_five_seconds};
+use crate::{cable, in_time, open, packets, readable, refusal, send};
 
 const PEER: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 
 /// What the port receives that this picks; the kernel may say other things of its own.
 fn await_frame(port: &mut dyn rackless_nf::Port, pick: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut found = None;
-    within_five_seconds("the kernel sends a frame", || {
+    in_time("the kernel sends a frame", || {
         let mut packets = Vec::new();
         port.rx_burst(&mut packets, 32);
         found = packets.iter().map(|packet| packet.data().to_vec()).find(|frame| pick(frame));

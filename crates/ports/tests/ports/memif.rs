@@ -3,14 +3,14 @@
 use std::process::{Child, Command, Stdio};
 
 use rackless_nf::{Allocator as _, Pool, Port};
-use rackless_ports::Options;
+use rackless_ports::{Dpdk, EalConfig, Options};
 
 use crate::isolated::isolated_unprivileged;
-use crate::{frame, open, packets, readable, receive, refusal, send, within_five_seconds};
+use crate::{frame, in_time, open, packets, readable, receive, refusal, send};
 
 /// Polls both until their link is up.
 fn connect(a: &mut dyn Port, b: &mut dyn Port) {
-    within_five_seconds("both ends are up", || {
+    in_time("both ends are up", || {
         assert_eq!(a.rx_burst(&mut Vec::new(), 32) + b.rx_burst(&mut Vec::new(), 32), 0);
         a.state().link_up == Some(true) && b.state().link_up == Some(true)
     });
@@ -136,12 +136,12 @@ fn a_worker_sleeps_until_a_frame_comes() {
     for round in 0..20 {
         let (from, to) = if round % 2 == 0 { (&mut server, &mut client) } else { (&mut client, &mut server) };
         // It looks once more by itself, and then sleeps.
-        within_five_seconds("the worker sleeps", || {
+        in_time("the worker sleeps", || {
             assert_eq!(to.rx_burst(&mut Vec::new(), 32), 0);
             !readable(&**to)
         });
         send(&mut **from, packets(&options, &[frame(round)]));
-        within_five_seconds("the descriptor tells of the frame", || readable(&**to));
+        in_time("the descriptor tells of the frame", || readable(&**to));
         assert_eq!(receive(&mut **to, 1), [frame(round)]);
     }
 }
@@ -156,7 +156,7 @@ fn a_frame_that_came_before_the_worker_sleeps_wakes_it() {
     connect(&mut *server, &mut *client);
     // The server polls until now, so that the client does not wake it.
     send(&mut *client, packets(&options, &[frame(1)]));
-    within_five_seconds("the descriptor tells of the frame", || readable(&*server));
+    in_time("the descriptor tells of the frame", || readable(&*server));
     assert_eq!(receive(&mut *server, 1), [frame(1)]);
 }
 
@@ -172,7 +172,7 @@ fn refusals_name_the_socket_and_a_second_client_is_told() {
     assert!(taken.ends_with("memif: Address already in use (os error 98)"), "{taken}");
 
     let mut other = open(&format!("{device},role=client,id=5"), &options);
-    within_five_seconds("a client with another number is told", || {
+    in_time("a client with another number is told", || {
         server.rx_burst(&mut Vec::new(), 32);
         other.rx_burst(&mut Vec::new(), 32);
         counter(&*other, "the peer refused: ID not found") > 0
@@ -182,7 +182,7 @@ fn refusals_name_the_socket_and_a_second_client_is_told() {
     let mut client = open(&format!("{device},role=client"), &options);
     connect(&mut *server, &mut *client);
     let mut second = open(&format!("{device},role=client"), &options);
-    within_five_seconds("a second client is told", || {
+    in_time("a second client is told", || {
         for port in [&mut server, &mut client, &mut second] {
             port.rx_burst(&mut Vec::new(), 32);
         }
@@ -220,7 +220,7 @@ fn with_another_process(test: &str, role: &str) {
     let mut port = open(&format!("memif:{socket},role={ours}"), &options);
     for round in 1..=3 {
         let mut child = echo(test, &format!("memif:{socket},role={role}"));
-        within_five_seconds("the link comes up", || {
+        in_time("the link comes up", || {
             assert_eq!(port.rx_burst(&mut Vec::new(), 32), 0);
             port.state().link_up == Some(true)
         });
@@ -229,7 +229,7 @@ fn with_another_process(test: &str, role: &str) {
         assert_eq!(receive(&mut *port, 500), frames);
         child.kill().unwrap();
         child.wait().unwrap();
-        within_five_seconds("the link goes down", || {
+        in_time("the link goes down", || {
             assert_eq!(port.rx_burst(&mut Vec::new(), 32), 0);
             port.state().link_up == Some(false)
         });
@@ -260,8 +260,10 @@ fn a_server_in_another_process_dies_and_comes_back() {
 }
 
 /// Our port against DPDK's, which was opened by `theirs` with the socket behind it.
-fn with_dpdk(ours: &str, theirs: &str, we_are_first: bool) {
-    let options = Options::default();
+fn with_dpdk(ours: &str, theirs: &str, extra: &[&str], we_are_first: bool) {
+    let extra = extra.iter().map(|option| (*option).to_owned()).collect();
+    let dpdk = Dpdk::new(EalConfig { extra, ..EalConfig::default() }, 8192);
+    let options = Options { dpdk, ..Options::default() };
     let ours = format!("memif:/run/memif,{ours}");
     let theirs = format!("dpdk:net_memif,socket=/run/memif,socket-abstract=no,{theirs}");
     let (mut port, mut dpdk) = if we_are_first {
@@ -271,9 +273,10 @@ fn with_dpdk(ours: &str, theirs: &str, we_are_first: bool) {
         let dpdk = open(&theirs, &options);
         (open(&ours, &options), dpdk)
     };
-    within_five_seconds("the link comes up", || {
+    in_time("the link comes up", || {
         assert_eq!(port.rx_burst(&mut Vec::new(), 32), 0);
-        port.state().link_up == Some(true)
+        // A thread of DPDK's hears of it a moment later.
+        port.state().link_up == Some(true) && dpdk.state().link_up == Some(true)
     });
     let mut frames: Vec<Vec<u8>> = (0..200).map(frame).collect();
     frames.push(vec![7; 1514]);
@@ -286,7 +289,7 @@ fn with_dpdk(ours: &str, theirs: &str, we_are_first: bool) {
         assert_eq!(receive(&mut *dpdk, 201), frames);
     }
     drop(dpdk);
-    within_five_seconds("the link goes down", || {
+    in_time("the link goes down", || {
         assert_eq!(port.rx_burst(&mut Vec::new(), 32), 0);
         port.state().link_up == Some(false)
     });
@@ -295,13 +298,20 @@ fn with_dpdk(ours: &str, theirs: &str, we_are_first: bool) {
 #[test]
 fn a_client_of_dpdk_connects() {
     isolated_unprivileged("memif::a_client_of_dpdk_connects", || {
-        with_dpdk("role=server,id=3", "role=client,id=3", true);
+        with_dpdk("role=server,id=3", "role=client,id=3", &[], true);
+    });
+}
+
+#[test]
+fn a_client_of_dpdk_that_shares_all_its_memory_connects() {
+    isolated_unprivileged("memif::a_client_of_dpdk_that_shares_all_its_memory_connects", || {
+        with_dpdk("role=server", "role=client,zero-copy=yes", &["--single-file-segments"], true);
     });
 }
 
 #[test]
 fn a_server_of_dpdk_is_connected_to() {
     isolated_unprivileged("memif::a_server_of_dpdk_is_connected_to", || {
-        with_dpdk("role=client", "role=server,id=0", false);
+        with_dpdk("role=client", "role=server,id=0", &[], false);
     });
 }

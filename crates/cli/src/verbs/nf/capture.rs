@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::sync::atomic::Ordering;
 
 use rackless_packet::capture::{self, Direction, Record};
 use rackless_packet::filter::Filter;
@@ -37,7 +38,7 @@ pub(crate) struct Capture {
     #[arg(short, long, value_name = "FILE")]
     write: Option<PathBuf>,
     /// End after this many frames
-    #[arg(short, long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short, short_alias = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// End after this time, such as "3 s"
     #[arg(long = "for", value_name = "TIME")]
@@ -162,8 +163,8 @@ impl Capture {
         let names: Vec<&str> = watching.edges().iter().map(|edge| edge.name.as_str()).collect();
         eprintln!("capturing at {}; Ctrl-C ends", names.join(", "));
         let stopper = watching.stopper()?;
-        end::stop_by(signals, self.time.map(Into::into), watching.stopper()?);
-        let mut count = 0;
+        let stopped = end::stop_by(signals, self.time.map(Into::into), watching.stopper()?);
+        let (mut count, mut unread) = (0, false);
         for line in &mut watching {
             let Line::Frame(frame) = line? else { continue };
             if self.count == Some(count) {
@@ -171,15 +172,18 @@ impl Capture {
             }
             count += 1;
             match sink.put(record(&frame, &directions)?, false).and_then(|()| sink.flush()) {
-                Err(capture::Error::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
+                Err(capture::Error::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                    unread = true;
+                    break;
+                }
                 result => result.map_err(|error| failed(&error))?,
             }
             if self.count == Some(count) {
                 stopper.stop();
             }
         }
-        end::say("captured", "frame", count, watching.missed());
-        Ok(ExitCode::SUCCESS)
+        let was_asked = unread || self.count == Some(count) || stopped.load(Ordering::Relaxed);
+        Ok(end::say("captured", "frame", count, watching.missed(), was_asked))
     }
 }
 

@@ -1,6 +1,9 @@
 //! How a trace or capture of a function ends.
 
 use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -11,8 +14,10 @@ use rackless_runtime::watch::Stopper;
 use crate::output;
 pub(super) use crate::verbs::capture::{catch_signals, timeout};
 
-/// Stops at a signal, or when the time is over, from a thread of its own.
-pub(super) fn stop_by(signals: SignalFd, time: Option<Duration>, stopper: Stopper) {
+/// Stops at a signal, or when the time is over, from a thread of its own; what it gives tells whether it has.
+pub(super) fn stop_by(signals: SignalFd, time: Option<Duration>, stopper: Stopper) -> Arc<AtomicBool> {
+    let stopped = Arc::<AtomicBool>::default();
+    let told = Arc::clone(&stopped);
     let deadline = time.map(|time| Instant::now() + time);
     std::thread::spawn(move || {
         loop {
@@ -26,15 +31,19 @@ pub(super) fn stop_by(signals: SignalFd, time: Option<Duration>, stopper: Stoppe
                 _ => break,
             }
         }
+        told.store(true, Ordering::Relaxed);
         stopper.stop();
     });
+    stopped
 }
 
-/// Says how much was seen, and what was lost; `None` when the function ended before it could say.
-pub(super) fn say(done: &str, thing: &str, count: u64, missed: Option<u64>) {
+/// Says how much was seen, and what was lost; gives an exit code that tells whether it ended because the function did.
+pub(super) fn say(done: &str, thing: &str, count: u64, missed: Option<u64>, was_asked: bool) -> ExitCode {
     let seen = output::counted(usize::try_from(count).unwrap_or(usize::MAX), thing);
-    match missed {
-        Some(missed) => eprintln!("{seen} {done}, {missed} missed"),
-        None => eprintln!("{seen} {done}; the function has ended"),
+    let missed = missed.map(|missed| format!(", {missed} missed")).unwrap_or_default();
+    match was_asked {
+        true => eprintln!("{seen} {done}{missed}"),
+        false => eprintln!("{seen} {done}{missed}; the function has ended"),
     }
+    ExitCode::from(u8::from(!was_asked))
 }

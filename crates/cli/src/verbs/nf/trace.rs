@@ -1,6 +1,7 @@
 //! `rackless nf trace`: the path of packets through the graph of a running function.
 
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 use rackless_packet::filter::Filter;
 use rackless_runtime::watch::{Line, TraceRequest, Watching};
@@ -22,7 +23,7 @@ pub(crate) struct Trace {
     #[arg(short, long, value_name = "FILTER", default_value = "", hide_default_value = true)]
     filter: Filter,
     /// End after this many packets; their copies are shown, too
-    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20,
+    #[arg(short = 'n', short_alias = 'c', long, value_name = "COUNT", default_value_t = 20,
         value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
     /// End after this time, such as "3 s"
@@ -48,7 +49,7 @@ impl Trace {
         let signals = end::catch_signals()?;
         let request = TraceRequest { filter: self.filter.as_str().to_owned(), count: self.count };
         let mut watching = Watching::trace(&socket, request).map_err(no_answer)?;
-        end::stop_by(signals, self.time.map(Into::into), watching.stopper()?);
+        let stopped = end::stop_by(signals, self.time.map(Into::into), watching.stopper()?);
         eprintln!("waiting for {}; Ctrl-C ends", output::counted(self.count as usize, "packet"));
         let mut count = 0;
         for line in &mut watching {
@@ -59,7 +60,7 @@ impl Trace {
                 false => output::line(&trace.text)?,
             }
         }
-        end::say("traced", "packet", count, watching.missed());
-        Ok(ExitCode::SUCCESS)
+        let was_asked = count >= self.count || stopped.load(Ordering::Relaxed);
+        Ok(end::say("traced", "packet", count, watching.missed(), was_asked))
     }
 }
