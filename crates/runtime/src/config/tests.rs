@@ -72,6 +72,13 @@ fn what_cannot_change_is_found() {
 }
 
 #[test]
+fn a_pool_without_buffers_is_refused() {
+    let chain = |error: Error| crate::chain(&error);
+    let error = chain(parse("[pool]\ncount = 0\n").unwrap_err());
+    assert!(error.contains("nonzero") && error.contains("line 2"), "{error}");
+}
+
+#[test]
 fn mistakes_are_named_with_their_place() {
     let error = |text: &str| crate::error::chain(&parse(text).unwrap_err());
     assert!(error("core = 'one'").contains("line 1"), "{}", error("core = 'one'"));
