@@ -102,10 +102,27 @@ impl Program {
 
 /// Gives the processor time of all processes of this name in the room so far, in nanoseconds.
 pub(crate) fn cpu_of(name: &str) -> Result<u64, Error> {
+    named(name)?.iter().map(|path| cpu_of_process(path)).sum()
+}
+
+/// Waits until no process of this name is in the room.
+pub(crate) fn await_end_of(name: &str) -> Result<(), Error> {
+    let deadline = Instant::now() + PATIENCE;
+    while !named(name)?.is_empty() {
+        if Instant::now() > deadline {
+            return Err(Error::Void(format!("a {name} of an earlier run does not end")));
+        }
+        std::thread::yield_now();
+    }
+    Ok(())
+}
+
+/// The processes of this name in the room, as folders of `/proc`.
+fn named(name: &str) -> Result<Vec<PathBuf>, Error> {
     let processes = fs::read_dir("/proc").map_err(Error::system("look through /proc"))?.flatten();
     let named =
         |process: &Path| fs::read_to_string(process.join("comm")).is_ok_and(|comm| comm.trim_end() == name);
-    processes.map(|process| process.path()).filter(|path| named(path)).map(|path| cpu_of_process(&path)).sum()
+    Ok(processes.map(|process| process.path()).filter(|path| named(path)).collect())
 }
 
 /// Adds up the processor time of the threads of a process, a folder in `/proc`.

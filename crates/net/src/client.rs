@@ -299,7 +299,7 @@ impl Client {
     }
 }
 
-/// A program that was started on a node; it gets `SIGHUP` when this is dropped before its end.
+/// A program that was started on a node; it gets `SIGHUP` and `SIGTERM` when this is dropped before its end.
 pub struct Execution {
     client: Client,
     pid: i32,

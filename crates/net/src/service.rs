@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, mpsc};
 
+use nix::libc::{SIGCONT, SIGHUP, SIGTERM};
 use nix::sys::signal::SigSet;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
@@ -208,8 +209,10 @@ fn attend(
         }
     }
     if !waiter.is_finished() {
-        shared.init.signal(id, nix::libc::SIGHUP)?;
-        shared.init.signal(id, nix::libc::SIGCONT)?;
+        // To a daemon, and to our own functions, a hangup says to read their configuration again.
+        for signal in [SIGHUP, SIGTERM, SIGCONT] {
+            shared.init.signal(id, signal)?;
+        }
     }
     Ok(())
 }

@@ -132,7 +132,7 @@ where
     let _control =
         config.control.clone().or(in_lab).map(|path| Server::start(&path, caller, reloader)).transpose()?;
     say(&setup, metrics);
-    say_of_crashes(&name, &config, &recorded);
+    say_of_crashes(&name, &config, node.is_some(), &recorded);
     let result = worker::run_all(workers, arguments.duration);
     for file in recorded.into_iter().filter(|_| result.is_err()) {
         eprintln!("the frames received last are in {}", file.path().display());
@@ -163,10 +163,11 @@ fn record(
 }
 
 /// Says what a crash will leave, and where.
-fn say_of_crashes(name: &str, config: &Config, recorded: &[RecordFile]) {
+fn say_of_crashes(name: &str, config: &Config, in_lab: bool, recorded: &[RecordFile]) {
+    let whose = if in_lab { " of the node" } else { "" };
     for file in recorded {
         let (frames, file) = (config.last_frames, file.path().display());
-        eprintln!("{name}: a crash leaves the last {frames} frames received in {file}");
+        eprintln!("{name}: a crash leaves the last {frames} frames received in {file}{whose}");
     }
     if config.core_dump {
         eprintln!("{name}: {}", core::allow());

@@ -14,7 +14,7 @@ use super::lab_of::LabOf;
 use super::{own_prefix, write};
 use crate::case::{Case, Figure, Repeat, Sides, Site, Target};
 use crate::error::Error;
-use crate::process::{Program, cpu_of, finish, need, package_version};
+use crate::process::{Program, await_end_of, cpu_of, finish, need, package_version};
 use crate::stats::Better;
 
 /// What a forwarder of ours is called.
@@ -85,6 +85,7 @@ impl Lab {
             };
             format!("[[ports]]\nname = \"{name}\"\ndevice = \"{device}\"\n")
         };
+        await_end_of(FORWARD)?; // the lab ends the one before when its client has gone
         write(&self.config, &format!("{}{}", port("a", "eth0"), port("b", "eth1")))?;
         let mut forward = Program::start(self.lab.on("f", &self.forward).arg("run").arg(&self.config))?;
         forward.expect("running on")?;
@@ -130,6 +131,7 @@ impl Sides for RoundTrip {
 
     fn peer(&mut self) -> Result<Vec<f64>, Error> {
         let device = |number| format!("--vdev=net_af_packet{number},iface=eth{number},qdisc_bypass=1");
+        await_end_of(FORWARD)?;
         let mut testpmd = self.0.lab.on("f", "stdbuf");
         testpmd.args(["-oL", "dpdk-testpmd", "--lcores", "0@0,1@1", own_prefix().as_str()]);
         testpmd.args(["--no-huge", "-m", "256", "--no-pci"]);

@@ -110,3 +110,23 @@ fn a_hangup_reads_the_configuration_again() {
         status => Err(format!("{status:?}")),
     });
 }
+
+#[test]
+fn a_function_that_was_started_by_hand_ends_with_its_client() {
+    let home = Home::ordinary_user();
+    home.lab("sink.toml", "nf = \"sink\"\n");
+    home.ok(&["up", "-d", &home.lab("lab.toml", "[node.f]\nkind = \"nf\"\n")]);
+    let args = ["exec", "f", "--", "rackless", "nf", "run", "sink.toml", "--port", "a=null:count=1"];
+    let mut client = home.command(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("exec");
+    let mut first = String::new();
+    let mut messages = BufReader::new(client.stderr.take().expect("its messages"));
+    messages.read_line(&mut first).expect("a message");
+    assert!(first.contains(": running on "), "{first}");
+    client.kill().expect("a signal");
+    client.wait().expect("its end");
+    until("the function has ended", || match home.run(&["nf", "show", "f"]) {
+        output if output.status.success() => Err("it answers".to_owned()),
+        _ => Ok(()),
+    });
+    home.ok(&["down"]);
+}

@@ -103,6 +103,21 @@ fn the_path_of_packets_is_traced() {
 }
 
 #[test]
+fn one_port_of_a_graph_is_captured() {
+    let home = lab();
+    let capture =
+        begin(&home, &["nf", "capture", "fw.rx:wan", "-n", "1", "--filter", "icmp"], "capturing at rx:wan;");
+    home.ok(&["exec", "h2", "--", "bash", "-c", "ping -c 1 -W 1 10.0.0.1 || true"]);
+    assert!(finish(capture).contains("10.0.0.2 > 10.0.0.1: ICMP echo request"));
+    let message = home.fails(2, &["nf", "capture", "fw.rx:nowhere"]);
+    assert!(
+        message.contains("there are: sort, refuse, there, back, rx:lan, rx:wan, tx:lan, tx:wan"),
+        "{message}"
+    );
+    home.ok(&["down"]);
+}
+
+#[test]
 fn who_watches_a_function_that_ends_is_told() {
     let home = lab();
     let trace = begin(&home, &["nf", "trace", "fw", "--filter", "tcp port 1"], "waiting for ");

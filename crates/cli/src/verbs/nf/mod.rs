@@ -26,6 +26,22 @@ pub(crate) enum Verb {
 The configuration's key 'nf' names the function. Several are wired by the key 'graph' and tables [node.NAME], or in a
 file whose name ends in .click. Inside a lab the node's interfaces are the ports.
 
+Keys of every configuration in TOML, a file for Click has none:
+  name = \"west\"               in reports; default: the node
+  driver = \"af_packet\"        or af_xdp, dpdk: how the lab's interfaces are opened where [[ports]] is absent
+  workers = 2                 threads with a graph each; cores = [1, 2] pins one to each core, core = 1 the only one
+  idle = \"park\"               or spin: what a worker does that has nothing to do
+  seed = 7                    of random numbers
+  control = \"/tmp/nf.sock\"    where 'nf show' and its sisters ask; in a lab in /run of the node
+  metrics = \"127.0.0.1:9900\"  counters for Prometheus over HTTP
+  on_panic = \"end\"            or restart: what a panic does
+  crash = \"/tmp\"              folder for the frames of a panic; in a lab /run of the node, which goes with the lab
+  last_frames = 256           keeps the last frames received there, for when the process dies; reordercap sorts them
+  core_dump = true            lets the kernel write a core then
+  [pool] count, room          packet buffers, and bytes of frame in one
+  [[ports]] name, device      instead of the lab's interfaces; worker = 0: which of several has the device
+  [dpdk] eal = [\"…\"]          further arguments of EAL
+
 Examples:
   rackless nf run router.toml
   rackless nf run firewall.click --port lan=af_packet:eth0 --port wan=af_packet:eth1
@@ -73,12 +89,14 @@ received, generated, copied, out, held, released, dropped, sent or lost.")]
     /// Show or store the frames at edges of the graph of a running function
     #[command(after_help = "\
 At the ports: as frames came in and went out, and all that was dropped. At a node of the graph: as they came by its
-inputs, left by its outputs, and were dropped. On screen, → goes in and ← comes out; a dropped frame has its reason. In
-a file each edge is an interface, and the reason stands in the frame's comment.
+inputs ([0]sort is the first), left by its outputs (sort[0]), and were dropped. At a port alone: rx:PORT or tx:PORT. On
+screen, → goes in and ← comes out; a dropped frame has its reason. In a file each edge is an interface, and the reason
+stands in the frame's comment.
 
 Examples:
   rackless nf capture router1
   rackless nf capture firewall.sort --edge drops
+  rackless nf capture firewall.rx:lan -c 10
   rackless nf capture router1 --filter 'tcp port 80' -w router1.pcapng --for '3 s'
   rackless nf capture router1 -w - | wireshark -k -i -")]
     Capture(capture::Capture),

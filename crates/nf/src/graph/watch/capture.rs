@@ -50,7 +50,7 @@ pub enum CaptureError {
     UnknownNode {
         /// The name.
         name: String,
-        /// The names of all nodes.
+        /// The names of all nodes, and of the ports as `rx:PORT` and `tx:PORT`.
         known: String,
     },
     /// What is named has no such edge.
@@ -90,13 +90,7 @@ impl Capture {
     ) -> Result<Self, CaptureError> {
         let edges = match node {
             None => of_graph(places, edges),
-            Some(name) => {
-                let known =
-                    || places.nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ");
-                let index = places.nodes.iter().position(|node| node.name == name);
-                let unknown = || CaptureError::UnknownNode { name: name.to_owned(), known: known() };
-                of_node(places, index.ok_or_else(unknown)?, edges)
-            }
+            Some(name) => of_name(places, name, edges)?,
         };
         match edges.is_empty() {
             true => Err(CaptureError::NoEdge("the node has none of this kind, or no kind was chosen")),
@@ -235,6 +229,20 @@ fn of_graph(places: &Places, edges: Edges) -> Vec<(Place, Edge)> {
         list.push(edge(Place::AllDrops, "drops".to_owned(), true));
     }
     list
+}
+
+/// The edges of a node, or the one of a port: what is named need not be chosen by its kind.
+fn of_name(places: &Places, name: &str, edges: Edges) -> Result<Vec<(Place, Edge)>, CaptureError> {
+    if let Some(index) = places.nodes.iter().position(|node| node.name == name) {
+        return Ok(of_node(places, index, edges));
+    }
+    let ports = of_graph(places, Edges { inputs: true, outputs: true, drops: false });
+    if let Some(port) = ports.iter().find(|(_, edge)| edge.name == name) {
+        return Ok(vec![port.clone()]);
+    }
+    let nodes = places.nodes.iter().map(|node| node.name.as_str());
+    let known: Vec<&str> = nodes.chain(ports.iter().map(|(_, edge)| edge.name.as_str())).collect();
+    Err(CaptureError::UnknownNode { name: name.to_owned(), known: known.join(", ") })
 }
 
 fn of_node(places: &Places, index: usize, edges: Edges) -> Vec<(Place, Edge)> {
