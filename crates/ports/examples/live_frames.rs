@@ -28,8 +28,9 @@ const BPF_F_TEST_XDP_LIVE_FRAMES: u32 = 2;
 const ETHTOOL_SGRO: u32 = 0x2c;
 const SIOCETHTOOL: libc::c_ulong = 0x8946;
 
-/// Frames per system call: often enough to look at the clock.
-const FRAMES_PER_CALL: u32 = 1 << 16;
+/// Frames per system call: half a second's. After each the kernel waits for its pool of pages to be given back, in which
+/// time no frames come.
+const FRAMES_PER_CALL: u32 = 1 << 21;
 /// Frames that the kernel makes and redirects at once; its default.
 const BATCH: u32 = 64;
 
