@@ -234,7 +234,10 @@ fn frames_are_captured_at_the_edges_of_a_node() {
     assert_eq!(drops.lock().unwrap().len(), 1);
 
     let unknown = lab.graph.capture(Some("nat"), Edges::default(), &filter(""), |_| ()).unwrap_err();
-    assert_eq!(unknown.to_string(), "no node 'nat' in the graph; there are: sort, twice");
+    let known = "sort, twice, rx:a, rx:b, rx:c, tx:a, tx:b, tx:c";
+    assert_eq!(unknown.to_string(), format!("no node 'nat' in the graph; there are: {known}"));
+    let (port, _) = capture(&mut lab, Some("tx:b"), Edges::default());
+    assert_eq!(port, ["tx:b"]);
     let none = lab.graph.capture(Some("sort"), Edges::default(), &filter(""), |_| ()).unwrap_err();
     assert!(matches!(none, CaptureError::NoEdge(_)));
 }
